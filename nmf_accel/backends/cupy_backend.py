@@ -1,0 +1,73 @@
+"""CuPy: an NVIDIA GPU, one cuBLAS call a product and one kernel an update."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_cupy_array
+from numpy.typing import NDArray
+
+from .base import Array, Backend, Probe
+
+
+class CupyBackend(Backend):
+    """CuPy on the current CUDA device, or on the one where the data lies."""
+
+    name = "cupy"
+    install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
+
+    def _probe(self) -> Probe:
+        import cupy
+
+        cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
+        one = cupy.ones((1, 1))
+        # Importable is not usable: try the compiler and cuBLAS, as the loop will.
+        self.multiply_divide(one, self.matmul(one, one), one + one, 0.0)
+        self.synchronize()
+        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+        return Probe(True, "", name, cupy.__version__, accelerated=True)
+
+    def versions(self) -> dict[str, str]:
+        import cupy
+
+        return {**super().versions(), "cuda": str(cupy.cuda.runtime.runtimeGetVersion())}
+
+    @cached_property
+    def xp(self) -> Any:
+        import array_api_compat.cupy
+
+        return array_api_compat.cupy
+
+    def owns(self, x: object) -> bool:
+        return bool(is_cupy_array(x))
+
+    def scope(self, x: Array | None = None) -> AbstractContextManager[Any]:
+        import cupy
+
+        here: AbstractContextManager[Any] = x.device if x is not None and self.owns(x) else cupy.cuda.Device()
+        return here
+
+    def to_numpy(self, x: Array) -> NDArray[Any]:
+        import cupy
+
+        return np.asarray(cupy.asnumpy(x))
+
+    def multiply_divide(self, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
+        return self._multiply_divide(x, n, d, delta, d)
+
+    @cached_property
+    def _multiply_divide(self) -> Any:
+        import cupy
+
+        # One kernel for the whole update; its output may be one of its inputs.
+        return cupy.ElementwiseKernel(
+            "T x, T n, T d, T delta", "T y", "y = x * (n / (d + delta))", "nmf_multiply_divide"
+        )
+
+    def synchronize(self) -> None:
+        import cupy
+
+        cupy.cuda.get_current_stream().synchronize()

@@ -1,0 +1,94 @@
+"""JAX: CPU, GPU or TPU, the loop compiled as one `lax.fori_loop`."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_jax_array
+from numpy.typing import NDArray
+
+from .base import LONGEST_CHUNK, Array, Backend, Probe, State, Step
+
+
+class JaxBackend(Backend):
+    """JAX, in float64 where asked, without touching JAX's global configuration."""
+
+    name = "jax"
+    install = "pip install 'nmf-accel[jax]' (CPU) or 'nmf-accel[cuda12]', 'nmf-accel[cuda13]' (GPU)"
+
+    def _probe(self) -> Probe:
+        import jax
+
+        device = jax.devices()[0]
+        accelerated = device.platform != "cpu"
+        kind = device.device_kind if accelerated else "CPU"
+        if not hasattr(jax, "enable_x64"):
+            needs = f"needs jax >= 0.8, found {jax.__version__}; {self.install}"
+            return Probe(False, needs, kind, jax.__version__)
+        return Probe(True, "", kind, jax.__version__, accelerated)
+
+    def can_accelerate(self) -> bool:
+        # JAX reaches a GPU or TPU only through a plug-in package or libtpu.
+        return any(importlib.util.find_spec(m) for m in ("jax_plugins", "libtpu"))
+
+    def versions(self) -> dict[str, str]:
+        import jaxlib
+
+        return {**super().versions(), "jaxlib": jaxlib.__version__}
+
+    @cached_property
+    def xp(self) -> Any:
+        import jax.numpy
+
+        return jax.numpy
+
+    def owns(self, x: object) -> bool:
+        return bool(is_jax_array(x))
+
+    def scope(self, x: Array | None = None) -> AbstractContextManager[Any]:
+        import jax
+
+        context: AbstractContextManager[Any] = jax.enable_x64(True)
+        return context
+
+    def to_numpy(self, x: Array) -> NDArray[Any]:
+        return np.asarray(x)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return self.xp.matmul(a, b, precision="highest")
+
+    def inner(self, x: Array, y: Array) -> Array:
+        # The compiler fuses product, cast and sum; a dot would be free to use TF32.
+        return self.xp.sum(x * y, axis=(-2, -1), dtype=self.xp.float64)
+
+    def iterate(
+        self, step: Step, state: State, constants: tuple[Array, ...], count: int
+    ) -> tuple[State, Array]:
+        done: tuple[State, Array] = self.compiled(step, state, constants, count)
+        return done
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The jitted loop: one compilation per step, shape and dtype, whatever the count."""
+        import jax
+
+        def run(step: Step, state: State, constants: tuple[Array, ...], count: Array) -> Any:
+            def body(k: Array, carry: tuple[State, Array]) -> tuple[State, Array]:
+                state, errors = carry
+                state, error = step(state, *constants)
+                return state, errors.at[k].set(error)
+
+            errors = self.xp.zeros((LONGEST_CHUNK, state[0].shape[0]), dtype=self.xp.float64)
+            return jax.lax.fori_loop(0, count, body, (state, errors))
+
+        return jax.jit(run, static_argnums=0)
+
+    def synchronize(self) -> None:
+        import jax
+
+        # Work on one device ends in the order it was asked for.
+        jax.block_until_ready(jax.device_put(0))

@@ -1,0 +1,205 @@
+"""A matrix made ready for the loop: checked, on its backend, without its zero rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backends import owner, resolve
+from .backends.base import Array, Backend, State
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the loop needs to know of A.
+
+    A zero row of A makes the same row of W zero in the first iteration and for ever after, and
+    a zero column the same column of H; they act on nothing but the Gram matrix of the start. So
+    the loop runs on the other rows and columns alone, and `factors` puts the zeros back.
+
+    Attributes
+    ----------
+    backend : Backend
+    A : (m', n') array of the backend
+        The data without its zero rows and columns.
+    shape : (int, int)
+        (m, n), the shape of the data as given.
+    rows, columns : index array or None
+        The m' rows and n' columns that are kept; None for all.
+    mean : float
+        Mean of all m n entries.
+    norm2 : float
+        ‖A‖_F², summed in float64.
+    """
+
+    backend: Backend
+    A: Array
+    shape: tuple[int, int]
+    rows: Index | None
+    columns: Index | None
+    mean: float
+    norm2: float
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return np.dtype(str(self.A.dtype).rpartition(".")[2])
+
+    def start(self, W0: Array, H0: Array) -> State:
+        """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
+        backend = self.backend
+        W = backend.asarray(W0, self.A.dtype)
+        H = backend.asarray(H0, self.A.dtype)
+        Wt = backend.xp.matrix_transpose(W)
+        WtW = backend.matmul(Wt, W)
+        return _keep(backend, H, self.columns, -1), _keep(backend, Wt, self.rows, -1), WtW
+
+    def start_error(self, W0: Array, H0: Array) -> NDArray[np.float64]:
+        """‖A − W0 H0‖_F of each run, over the zero rows and columns too: (R,)."""
+        backend, (H, Wt, WtW) = self.backend, self.start(W0, H0)
+        transpose = backend.xp.matrix_transpose
+        H0 = backend.asarray(H0, self.A.dtype)
+        everywhere = backend.inner(WtW, backend.matmul(H0, transpose(H0)))
+        kept = backend.inner(backend.matmul(Wt, transpose(Wt)), backend.matmul(H, transpose(H)))
+        error2 = residual2(backend, self.A, Wt, H) + (everywhere - kept)
+        return np.sqrt(np.asarray(backend.to_numpy(error2), dtype=np.float64))
+
+    def factors(self, state: State) -> tuple[Array, Array]:
+        """W (R, m, d) and H (R, d, n) of a state, on the device."""
+        H, Wt, _ = state
+        H = _put_back(self.backend, H, self.columns, self.shape[1])
+        Wt = _put_back(self.backend, Wt, self.rows, self.shape[0])
+        return self.backend.xp.matrix_transpose(Wt), H
+
+
+def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
+    """Check `A`, choose its backend and dtype, move it there.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If A is not a real, finite, non-negative matrix with a non-zero entry.
+    """
+    A = as_matrix(A)
+    chosen = resolve(backend, A)
+    dtype = working_dtype(A.dtype, dtype)
+    here = chosen if chosen.owns(A) else resolve("numpy")
+    with chosen.scope(A):
+        # Checked where the data lies, so that only what the loop needs is moved.
+        A = here.asarray(A, dtype)
+        check_entries(here, A)
+        shape = A.shape
+        rows, columns = (_nonzero(here, here.xp.max(A, axis=axis)) for axis in (1, 0))
+        mean = float(here.xp.mean(A, dtype=here.xp.float64))
+        A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
+        norm2 = float(chosen.inner(A, A))
+    if not np.isfinite(norm2):
+        raise ValueError(
+            f"the squares of A's entries overflow {dtype.name}; divide A by its maximum"
+        )
+    return Problem(chosen, A, shape, rows, columns, mean, norm2)
+
+
+def as_matrix(A: Any, name: str = "A") -> Array:
+    """`A` as a 2-D array of a library that some backend holds; lists and frames become NumPy's."""
+    from array_api_compat import is_array_api_obj  # late: importing nmf_accel loads NumPy alone
+
+    if hasattr(A, "tocsr") or type(A).__module__.split(".")[0] == "sparse":
+        raise TypeError(
+            f"{name} is sparse ({type(A).__name__}), which is not supported; "
+            f"pass {name}.toarray() if it fits in memory"
+        )
+    if isinstance(A, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first, e.g. {name}.filled(0)")
+    if not is_array_api_obj(A):
+        A = np.asarray(A)
+    elif owner(A) is None:
+        raise TypeError(
+            f"{name} is a {type(A).__module__}.{type(A).__name__}, which no backend holds; "
+            f"pass a NumPy, CuPy or JAX array, e.g. numpy.asarray({name})"
+        )
+    if A.ndim != 2:
+        raise ValueError(f"{name} must be a matrix (2-D), but its shape is {A.shape}")
+    if 0 in A.shape:
+        raise ValueError(f"{name} is empty: its shape is {A.shape}")
+    return A
+
+
+def working_dtype(given: Any, asked: Any) -> np.dtype[Any]:
+    """The dtype to compute in: as asked, else float32 for float16 and float32, else float64."""
+    name = str(given).rpartition(".")[2]
+    if name.startswith("complex"):
+        raise TypeError(f"A is {name}; NMF needs real numbers, so pass abs(A) or A.real")
+    if not name.startswith(("float", "int", "uint", "bool", "bfloat")):
+        raise TypeError(f"A has dtype {name}; NMF needs real numbers, e.g. A.astype(float)")
+    if asked is None:
+        return np.dtype("float32" if name in ("float16", "bfloat16", "float32") else "float64")
+    try:
+        dtype: np.dtype[Any] | None = np.dtype(asked)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.name not in ("float32", "float64"):
+        raise ValueError(f"dtype is {asked!r}; it must be 'float32' or 'float64'")
+    return dtype
+
+
+def check_entries(backend: Backend, A: Array, name: str = "A") -> None:
+    """Raise unless all entries are finite and >= 0 and some are > 0."""
+    xp = backend.xp
+    low, high = float(xp.min(A)), float(xp.max(A))  # NaN goes through both
+    if low >= 0 and 0 < high < np.inf:
+        return
+    if low == high == 0:
+        raise ValueError(f"{name} is zero everywhere, so there is nothing to factorize")
+    for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
+        where = np.argwhere(backend.to_numpy(wrong(A)))
+        if len(where):
+            first = tuple(int(k) for k in where[0])
+            count = f"{len(where)} {kind} entr{'y' if len(where) == 1 else 'ies'}"
+            raise ValueError(
+                f"{name} has {count}, first at {first}: {float(A[first])}; "
+                f"NMF needs finite {name} >= 0"
+            )
+
+
+def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
+    """‖A − W H‖² of each run, computed directly, in blocks of columns to spare memory."""
+    runs, _, m = Wt.shape
+    n = A.shape[1]
+    # 2**20 entries at a time stay in cache; at most 32 blocks keep a compiled loop short.
+    width = max(2**20 // (runs * m), -(-n // 32), 1)
+    W = backend.xp.matrix_transpose(Wt)
+    total = 0.0
+    for k in range(0, n, width):
+        rest = A[:, k : k + width] - backend.matmul(W, H[:, :, k : k + width])
+        total = total + backend.inner(rest, rest)
+    return total
+
+
+def _nonzero(backend: Backend, largest: Array) -> Index | None:
+    """Indices of the non-zero entries of a vector; None if that is all of them."""
+    index = np.flatnonzero(backend.to_numpy(largest))
+    return None if index.size == largest.shape[0] else index
+
+
+def _keep(backend: Backend, x: Array, index: Index | None, axis: int) -> Array:
+    """The slices of `x` at `index` along `axis`."""
+    if index is None:
+        return x
+    return backend.xp.take(x, backend.xp.asarray(index), axis=axis)
+
+
+def _put_back(backend: Backend, x: Array, index: Index | None, size: int) -> Array:
+    """Undo `_keep` along the last axis, with zeros in between."""
+    if index is None:
+        return x
+    xp = backend.xp
+    source = np.full(size, index.size)
+    source[index] = np.arange(index.size)
+    zero = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype)
+    return xp.take(xp.concat([x, zero], axis=-1), xp.asarray(source), axis=-1)

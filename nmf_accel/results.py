@@ -1,0 +1,182 @@
+"""What a factorization gives back, and its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backends import get, owner
+from .backends.base import Array
+
+FORMAT = 1
+_ARRAYS = ("W", "H", "errors", "W0", "H0")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a factorization; `result` holds what there is.
+
+    Attributes
+    ----------
+    result : Factorization
+        The factorization after the last finished chunk of iterations.
+    """
+
+    def __init__(self, result: Factorization) -> None:
+        super().__init__(result.stopped_because)
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Factorization:
+    """A ≈ W H, with its history and everything needed to repeat the run.
+
+    Attributes
+    ----------
+    W : (m, d) array
+        Components, one a column, of the library that A came from.
+    H : (d, n) array
+        Weights, one sample a column.
+    errors : (n_iter,) float64 NumPy array
+        ``errors[k-1]`` is ‖A − W_k H_k‖_F.
+    norm : float
+        ‖A‖_F.
+    converged : bool
+        Whether `tol` was met.
+    stopped_because : str
+        Why the iteration ended, a sentence.
+    seconds : float
+        Wall time of the loop.
+    seconds_per_iteration : float
+        Without the first chunk of iterations, where a compiler may have been at work.
+    flops_per_iteration : float
+        Floating-point operations of the six matrix products of one iteration.
+    settings : mapping
+        rank, seed, max_iter, tol, check_every, delta, dtype, backend, device, versions, and
+        whatever was said of the data.
+    W0, H0 : array, optional
+        The starts, if they were given rather than drawn from the seed.
+    """
+
+    W: Array
+    H: Array
+    errors: NDArray[np.float64]
+    norm: float
+    converged: bool
+    stopped_because: str
+    seconds: float
+    seconds_per_iteration: float
+    flops_per_iteration: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    W0: Array | None = None
+    H0: Array | None = None
+
+    @property
+    def rank(self) -> int:
+        """d, the number of components."""
+        return int(self.W.shape[1])
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done."""
+        return len(self.errors)
+
+    @property
+    def error(self) -> float:
+        """‖A − W H‖_F."""
+        return float(self.errors[-1])
+
+    @property
+    def relative_error(self) -> float:
+        """‖A − W H‖_F / ‖A‖_F."""
+        return self.error / self.norm
+
+    def reconstruct(self, columns: Any = slice(None)) -> Array:
+        """W H, or some columns of it: (m, n) or (m, len(columns))."""
+        return self.W @ self.H[:, columns]
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers of the run, ready for JSON."""
+        return {
+            "error": self.error,
+            "relative_error": self.relative_error,
+            "iterations": self.n_iter,
+            "converged": self.converged,
+            "stopped_because": self.stopped_because,
+            "seconds": self.seconds,
+            "seconds_per_iteration": self.seconds_per_iteration,
+            "gflops": self.flops_per_iteration / self.seconds_per_iteration / 1e9,
+            "norm": self.norm,
+            **self.settings,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to an .npz file, atomically: a whole file, or the old one.
+
+        Device arrays are copied to the host.
+        """
+        arrays = {name: _to_numpy(getattr(self, name)) for name in _ARRAYS}
+        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        record["settings"] = dict(self.settings)
+        with atomic_write(path) as file:
+            stored: dict[str, Any] = {name: x for name, x in arrays.items() if x is not None}
+            np.savez(file, record=np.array(json.dumps({"format": FORMAT, **record})), **stored)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Factorization:
+        """Read what `save` wrote; the arrays are NumPy's.
+
+        Raises
+        ------
+        ValueError
+            If the file is not a factorization, or a newer version of nmf_accel wrote it.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            if "record" not in file:
+                raise ValueError(f"{os.fspath(path)} is not a factorization; it holds {file.files}")
+            record = json.loads(str(file["record"]))
+            arrays = {name: file[name] for name in _ARRAYS if name in file}
+        if (version := record.pop("format")) > FORMAT:
+            raise ValueError(
+                f"{os.fspath(path)} has format {version}, newer than {FORMAT}; upgrade nmf-accel"
+            )
+        return cls(**arrays, **record)
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of `path` when all went well, and else vanishes."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    """The process's file mode mask, which a temporary file does not follow."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _to_numpy(x: Array | None) -> NDArray[Any] | None:
+    if x is None:
+        return None
+    library = owner(x)
+    return np.asarray(x) if library is None else get(library).to_numpy(x)

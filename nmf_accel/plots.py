@@ -1,0 +1,134 @@
+"""Figures of a factorization. Nothing here touches matplotlib's global state."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from . import images
+from .datasets import Dataset
+from .results import Factorization, atomic_write
+
+Floats = NDArray[np.floating[Any]]
+
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+"""Colours that the colour-blind can tell apart (Okabe & Ito 2008)."""
+
+MOST_COMPONENTS = 256
+LARGEST_HEATMAP = 800
+
+
+def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
+    """Write a figure as PNG or SVG, by the ending of `path`, atomically."""
+    with atomic_write(path) as file:
+        figure.savefig(file, format=os.fspath(path).rpartition(".")[2], dpi=dpi)
+
+
+def tile(stack: Floats, columns: int | None = None, background: float = 1.0) -> Floats:
+    """Images (n, h, w, 3) side by side as one, (H, W, 3), about square, one pixel apart."""
+    n, h, w, _ = stack.shape
+    columns = columns or int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    sheet = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1, 3), background)
+    for k, image in enumerate(stack):
+        top, left = (k // columns) * (h + 1), (k % columns) * (w + 1)
+        sheet[top : top + h, left : left + w] = image
+    return sheet
+
+
+def show_pixels(ax: Any, sheet: Floats, title: str = "") -> None:
+    """Draw an image with sharp pixels and no axes."""
+    # Enlarged first, so that resampling to the page blurs no edge.
+    ax.imshow(np.kron(sheet, np.ones((4, 4, 1))), interpolation="nearest")
+    ax.set_title(title, fontsize=10)
+    ax.set_axis_off()
+
+
+def components(result: Factorization, data: Dataset) -> Figure:
+    """The columns of W, those that carry most first, each scaled to its own maximum."""
+    W, H = np.asarray(result.W, dtype=float), np.asarray(result.H, dtype=float)
+    order = np.argsort(-np.linalg.norm(W, axis=0) * np.linalg.norm(H, axis=1), kind="stable")
+    peak = W.max(axis=0)
+    W = W[:, order] / np.where(peak > 0, peak, 1.0)[order]
+    if data.image_shape is None:
+        return _component_heatmap(W)
+    shown = min(result.rank, MOST_COMPONENTS)
+    figure = Figure(figsize=(7, 7.4), layout="constrained")
+    title = f"Columns of W, {shown} of {result.rank}, each scaled to its maximum"
+    stack = images.to_images(W[:, :shown], data.image_shape)
+    show_pixels(figure.subplots(), tile(stack), title)
+    return figure
+
+
+def _component_heatmap(W: Floats) -> Figure:
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    ax = figure.subplots()
+    drawn = ax.imshow(_thin(W), aspect="auto", cmap="magma", extent=_extent(W))
+    ax.set(title="Columns of W, each scaled to its maximum", xlabel="component", ylabel="row")
+    figure.colorbar(drawn, label="share of the maximum")
+    return figure
+
+
+def reconstructions(result: Factorization, data: Dataset, count: int = 64) -> Figure:
+    """The first images beside their reconstructions; for a plain matrix A, W H and A − W H."""
+    shape = data.image_shape
+    if shape is None or data.pixels is None:
+        return _matrix_heatmaps(np.asarray(data.A, dtype=float), np.asarray(result.reconstruct()))
+    count = min(count, data.A.shape[1])
+    alpha = images.opacity(data.pixels[:count])
+    pairs = (
+        ("Original", data.A[:, :count]),
+        (f"Rank {result.rank}", np.asarray(result.reconstruct(slice(count)))),
+    )
+    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    for ax, (title, A) in zip(figure.subplots(1, 2), pairs, strict=True):
+        stack = images.over(images.to_images(A, shape), alpha)
+        show_pixels(ax, tile(stack, background=images.GREY), title)
+    return figure
+
+
+def _matrix_heatmaps(A: Floats, WH: Floats) -> Figure:
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    most, rest = float(A.max()), float(np.abs(A - WH).max()) or 1.0
+    panels: tuple[tuple[str, Floats, dict[str, Any]], ...] = (
+        ("A", A, {"cmap": "magma", "vmin": 0, "vmax": most}),
+        ("W H", WH, {"cmap": "magma", "vmin": 0, "vmax": most}),
+        ("A − W H", A - WH, {"cmap": "PuOr", "vmin": -rest, "vmax": rest}),
+    )
+    for ax, (title, x, style) in zip(figure.subplots(1, 3), panels, strict=True):
+        drawn = ax.imshow(_thin(x), aspect="auto", extent=_extent(x), **style)
+        ax.set(title=title, xlabel="column", ylabel="row")
+        figure.colorbar(drawn, ax=ax)
+    return figure
+
+
+def _extent(x: Floats) -> tuple[float, float, float, float]:
+    return (0, x.shape[1], x.shape[0], 0)
+
+
+def _thin(x: Floats) -> Floats:
+    """Every k-th row and column, so that a heat map is not larger than a page can show."""
+    steps = [-(-size // LARGEST_HEATMAP) for size in x.shape]
+    return x[:: steps[0], :: steps[1]]
+
+
+def errors(result: Factorization) -> Figure:
+    """‖A − W_k H_k‖_F against k, both logarithmic."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    ax = figure.subplots()
+    ax.loglog(np.arange(1, result.n_iter + 1), result.errors, color=BLUE, linewidth=2)
+    if result.errors.max() < 30 * max(result.errors.min(), 1e-300):
+        # On a short axis powers of ten label next to nothing.
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter("{x:g}")
+    title = f"Rank {result.rank}: {result.error:.4g} after {result.n_iter} iterations"
+    ax.set(title=title, xlabel="iteration k", ylabel=r"$\|A - W_k H_k\|_F$")
+    ax.grid(True, which="both", alpha=0.3)
+    return figure

@@ -41,50 +41,85 @@ class Iteration:
 
     Calling it gives the next state and ‖A − W H‖² of each run, from products that the
     iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual is
-    computed as well and takes over, entry by entry, where that formula is inaccurate.
+    computed as well and takes over, entry by entry, where that formula is inaccurate. With
+    `strides`, `unmeasured` iterations go before, whose errors nobody asks for.
     """
 
     backend: Backend
     rule: Rule
     careful: bool = False
+    strides: bool = False
 
     def __call__(
-        self, state: State, A: Array, norm2: Array, trusted: Array, delta: Array
+        self,
+        state: State,
+        A: Array,
+        norm2: Array,
+        trusted: Array,
+        delta: Array,
+        unmeasured: Array,
     ) -> tuple[State, Array]:
         """Next state and squared error of each run."""
-        backend, xp = self.backend, self.backend.xp
+        if self.strides:
+            state = self.backend.repeat(lambda x: self.advance(x, A, delta)[0], state, unmeasured)
+        state, N, HHt = self.advance(state, A, delta)
+        H, Wt, WtW = state
+        inner = self.backend.inner
+        error2 = norm2 - 2 * inner(N, Wt) + inner(WtW, HHt)
+        if self.careful:
+            direct = residual2(self.backend, A, Wt, H)
+            error2 = self.backend.xp.where(error2 >= trusted, error2, direct)
+        return state, error2
+
+    def advance(self, state: State, A: Array, delta: Array) -> tuple[State, Array, Array]:
+        """Update H, then W; return the state, N = H Aᵀ and H Hᵀ."""
+        backend, transpose = self.backend, self.backend.xp.matrix_transpose
         H, Wt, WtW = state
         H, _ = half_step(backend, self.rule, H, Wt, A, WtW, delta)
-        HHt = backend.matmul(H, xp.matrix_transpose(H))
-        Wt, N = half_step(backend, self.rule, Wt, H, xp.matrix_transpose(A), HHt, delta)
-        WtW = backend.matmul(Wt, xp.matrix_transpose(Wt))
-        error2 = norm2 - 2 * backend.inner(N, Wt) + backend.inner(WtW, HHt)
-        if self.careful:
-            error2 = xp.where(error2 >= trusted, error2, residual2(backend, A, Wt, H))
-        return (H, Wt, WtW), error2
+        HHt = backend.matmul(H, transpose(H))
+        Wt, N = half_step(backend, self.rule, Wt, H, transpose(A), HHt, delta)
+        WtW = backend.matmul(Wt, transpose(Wt))
+        return (H, Wt, WtW), N, HHt
 
 
 class Loop:
-    """A loop under way: `advance` it, read its `state`."""
+    """A loop under way: `advance` it, read its `state`.
 
-    def __init__(self, problem: Problem, rule: Rule, W0: Array, H0: Array, delta: float) -> None:
+    Parameters
+    ----------
+    problem : Problem
+    rule : Rule
+    W0, H0 : (R, m, d) and (R, d, n) arrays
+    delta : float
+    stride : int
+        The error is recorded after every `stride` iterations, and after the last one.
+    """
+
+    def __init__(
+        self, problem: Problem, rule: Rule, W0: Array, H0: Array, delta: float, stride: int = 1
+    ) -> None:
         self.problem = problem
         self.rule = rule
+        self.stride = stride
+        self.delta = delta
         self.state = problem.start(W0, H0)
-        self.careful = False
-        trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
-        self.constants = (problem.A, problem.norm2, trusted, delta)
+        self.trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
+        # Once in many iterations the residual costs next to nothing.
+        self.careful = stride > 1
 
     def advance(self, count: int) -> NDArray[np.float64]:
-        """Run `count` iterations, at most LONGEST_CHUNK, and return their errors (count, runs).
+        """Run `count` iterations and return the errors recorded: (records, runs).
 
+        `count` is a multiple of the stride or less than it, and at most LONGEST_CHUNK strides.
         Interrupted, it leaves the state as it was before the call.
         """
-        backend = self.problem.backend
-        step = Iteration(backend, self.rule, self.careful)
-        state, errors2 = backend.iterate(step, self.state, self.constants, count)
-        error2 = backend.to_numpy(errors2)[:count]
-        if not self.careful and bool((error2 < self.constants[2]).any()):
+        problem, backend = self.problem, self.problem.backend
+        stride = min(self.stride, count)
+        step = Iteration(backend, self.rule, self.careful, self.stride > 1)
+        constants = (problem.A, problem.norm2, self.trusted, self.delta, stride - 1)
+        state, errors2 = backend.iterate(step, self.state, constants, count // stride)
+        error2 = backend.to_numpy(errors2)[: count // stride]
+        if not self.careful and bool((error2 < self.trusted).any()):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule
             # is per iteration and run, so the outcome does not depend on where chunks end.
             self.careful = True
@@ -92,11 +127,16 @@ class Loop:
         self.state = state
         return np.asarray(np.sqrt(error2))
 
+    def keep(self, slots: list[int]) -> None:
+        """Go on with some of the runs only."""
+        xp = self.problem.backend.xp
+        self.state = tuple(xp.take(x, xp.asarray(slots), axis=0) for x in self.state)
+
 
 def chunks(
     loop: Loop, max_iter: int, every: int | None = None, seconds: float = 0.1
-) -> Iterator[NDArray[np.float64]]:
-    """Advance `loop` by exactly `max_iter` iterations, yielding the errors chunk by chunk.
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Advance `loop` by exactly `max_iter` iterations; yield each chunk's length and errors.
 
     A chunk ends at each multiple of `every`; without it, a chunk takes about `seconds`, so that
     a progress bar moves and Ctrl-C is heard while the device is kept busy.
@@ -106,10 +146,12 @@ def chunks(
         started = time.perf_counter()
         if every is not None:
             count = every - done % every  # a check interval may take several chunks
-        count = min(count, max_iter - done, LONGEST_CHUNK)
+        count = min(count, max_iter - done, LONGEST_CHUNK * loop.stride)
+        # Whole strides, except that the last may be a shorter one.
+        count = count // loop.stride * loop.stride or min(loop.stride, max_iter - done)
         errors = loop.advance(count)
         done += count
-        yield errors
+        yield count, errors
         if every is None:
             pace = count / max(time.perf_counter() - started, 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))

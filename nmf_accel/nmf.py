@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ._version import __version__
 from .backends import owner
-from .backends.base import Array, Backend
-from .loop import Loop, chunks
+from .backends.base import Array
 from .problem import Problem, as_matrix, check_entries, prepare
 from .results import Factorization, Interrupted
-from .rules import lee_seung
+from .run import Batch, Settings
 from .starts import random_start
 
 Callback = Callable[[int, float], bool | None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The numbers of a run, checked; see `nmf` for what they mean."""
-
-    rank: int
-    seed: int = 0
-    max_iter: int = 1000
-    tol: float = 0.0
-    check_every: int = 10
-    delta: float = 1e-9
-
-    def __post_init__(self) -> None:
-        for name, least in (("rank", 1), ("seed", 0), ("max_iter", 1), ("check_every", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} is {value!r}; it must be an integer")
-            if value < least:
-                raise ValueError(f"{name} is {value}; it must be at least {least}")
-            object.__setattr__(self, name, int(value))
-        if not 0 <= self.tol < 1:
-            raise ValueError(f"tol is {self.tol}; it must be in [0, 1), and 0 turns it off")
-        if not (self.delta > 0 and math.isfinite(self.delta)):
-            raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
 
 
 def nmf(
@@ -135,19 +102,45 @@ def nmf(
     """
     settings = Settings(rank, seed, max_iter, tol, check_every, delta)
     problem = prepare(A, dtype, backend)
-    if problem.dtype.type(delta) == 0:
-        raise ValueError(f"delta is {delta}, which is zero in {problem.dtype.name}")
+    check_delta(problem, settings.delta)
     with problem.backend.scope(problem.A):
         starts = starting_factors(problem, settings, A, W0, H0)
-        run = _Run(problem, settings, *starts, to_host=not problem.backend.owns(A))
+        batch = Batch(problem, settings, *starts, checked=callback is not None)
         try:
-            run.go(callback, progress)
+            _iterate(batch, callback, progress)
         except KeyboardInterrupt:
-            if not run.errors:
+            if not batch.iteration:
                 raise
-            result = run.result(f"interrupted after {run.iteration} of {max_iter} iterations")
-            raise Interrupted(replace(result, W0=W0, H0=H0)) from None
-        return replace(run.result(), W0=W0, H0=H0)
+            batch.stop(f"interrupted after {batch.iteration} of {max_iter} iterations")
+            raise Interrupted(_finish(batch, A, W0, H0)) from None
+        return _finish(batch, A, W0, H0)
+
+
+def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:
+    """Run a batch of one to its end, chunk by chunk."""
+    settings, (run,) = batch.settings, batch.runs
+    with progress_bar(settings.max_iter, progress) as move:
+        for count in batch:
+            error = float(run.errors[-1][-1])
+            move(count, f"error {error:.6g}")
+            at_check = run.n_iter % settings.check_every == 0 or run.n_iter == settings.max_iter
+            if callback and at_check and callback(run.n_iter, error):
+                batch.stop("the callback asked to stop")
+                return
+
+
+def _finish(batch: Batch, A: Any, W0: Array | None, H0: Array | None) -> Factorization:
+    """The result of a batch of one, with its factors where A is."""
+    result, backend = batch.result(), batch.problem.backend
+    if not backend.owns(A):
+        result = replace(result, W=backend.to_numpy(result.W), H=backend.to_numpy(result.H))
+    return replace(result, W0=W0, H0=H0)
+
+
+def check_delta(problem: Problem, delta: float) -> None:
+    """Raise if the precision of the run has no such number."""
+    if problem.dtype.type(delta) == 0:
+        raise ValueError(f"delta is {delta}, which is zero in {problem.dtype.name}")
 
 
 def starting_factors(
@@ -181,125 +174,18 @@ def _checked_start(
     return start
 
 
-@dataclass
-class _Run:
-    """One factorization under way."""
-
-    problem: Problem
-    settings: Settings
-    W0: Array
-    H0: Array
-    to_host: bool
-    errors: list[NDArray[np.float64]] = field(default_factory=list)
-    iteration: int = 0
-    converged: bool = False
-    seconds: float = 0.0
-    first_chunk: tuple[int, float] = (0, 0.0)
-    stopped_because: str = ""
-
-    def __post_init__(self) -> None:
-        self.loop = Loop(self.problem, lee_seung, self.W0, self.H0, self.settings.delta)
-
-    def go(self, callback: Callback | None, progress: bool) -> None:
-        """Iterate to the end, chunk by chunk."""
-        settings = self.settings
-        every = settings.check_every if callback or settings.tol else None
-        if settings.tol:
-            first = last = float(self.problem.start_error(self.W0, self.H0)[0])
-        started = time.perf_counter()
-        with progress_bar(settings.max_iter, progress) as bar:
-            for chunk in chunks(self.loop, settings.max_iter, every):
-                self._add(chunk[:, 0], time.perf_counter() - started)
-                error = float(chunk[-1, 0])
-                bar(len(chunk), error)
-                at_check = every is not None and self.iteration % every == 0
-                called = callback and (at_check or self.iteration == settings.max_iter)
-                if callback and called and callback(self.iteration, error):
-                    self.stopped_because = "the callback asked to stop"
-                    return
-                if settings.tol and at_check:
-                    if (last - error) / first < settings.tol:
-                        self.converged = True
-                        self.stopped_because = (
-                            f"the error fell by less than tol = {settings.tol:g} of its start "
-                            f"over {every} iterations"
-                        )
-                        return
-                    last = error
-        self.stopped_because = f"max_iter = {settings.max_iter} reached"
-
-    def _add(self, errors: NDArray[np.float64], seconds: float) -> None:
-        if not np.isfinite(errors).all():
-            raise FloatingPointError(
-                f"the iteration overflowed {self.problem.dtype.name} near iteration "
-                f"{self.iteration + 1}; scale A, for instance divide it by its maximum"
-            )
-        if not self.errors:
-            self.first_chunk = (len(errors), seconds)
-        self.errors.append(errors)
-        self.iteration += len(errors)
-        self.seconds = seconds
-
-    def result(self, stopped_because: str | None = None) -> Factorization:
-        """The factorization as it stands."""
-        problem = self.problem
-        W, H = problem.factors(self.loop.state)
-        if self.to_host:
-            W, H = problem.backend.to_numpy(W), problem.backend.to_numpy(H)
-        (skip, skipped), n_iter = self.first_chunk, self.iteration
-        if n_iter == skip:
-            skip, skipped = 0, 0.0
-        m, n = problem.A.shape
-        d = self.settings.rank
-        return Factorization(
-            W=W[0, ...],
-            H=H[0, ...],
-            errors=np.concatenate(self.errors),
-            norm=math.sqrt(problem.norm2),
-            converged=self.converged,
-            stopped_because=stopped_because or self.stopped_because,
-            seconds=self.seconds,
-            seconds_per_iteration=(self.seconds - skipped) / (n_iter - skip),
-            flops_per_iteration=4.0 * m * n * d + 4.0 * (m + n) * d**2,
-            settings=record(self.settings, problem),
-        )
-
-
-def record(settings: Settings, problem: Problem) -> dict[str, Any]:
-    """What is needed to repeat a run, ready for JSON."""
-    backend = problem.backend
-    return {
-        **asdict(settings),
-        "dtype": problem.dtype.name,
-        "shape": list(problem.shape),
-        "backend": backend.name,
-        "device": backend.probe().device,
-        "versions": versions(backend),
-    }
-
-
-def versions(backend: Backend) -> dict[str, str]:
-    """Versions of all that had a part in a result."""
-    return {
-        "nmf_accel": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        **backend.versions(),
-    }
-
-
 @contextmanager
-def progress_bar(total: int, show: bool) -> Iterator[Callable[[int, float], None]]:
-    """A bar on stderr, moved by calling ``move(count, error)``; nothing if not `show`."""
+def progress_bar(total: float, show: bool, **style: Any) -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr, moved by calling ``move(amount, text)``; nothing if not `show`."""
     if not show:
-        yield lambda count, error: None
+        yield lambda amount, text: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, dynamic_ncols=True) as bar:
+    with tqdm(total=total, dynamic_ncols=True, **style) as bar:
 
-        def move(count: int, error: float) -> None:
-            bar.set_postfix_str(f"error {error:.6g}", refresh=False)
-            bar.update(count)
+        def move(amount: float, text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(amount)
 
         yield move

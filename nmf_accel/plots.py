@@ -121,14 +121,55 @@ def errors(result: Factorization) -> Figure:
     """‖A − W_k H_k‖_F against k, both logarithmic."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.subplots()
-    ax.loglog(np.arange(1, result.n_iter + 1), result.errors, color=BLUE, linewidth=2)
-    if result.errors.max() < 30 * max(result.errors.min(), 1e-300):
-        # On a short axis powers of ten label next to nothing.
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_locator(NullLocator())
+    ax.loglog(result.iterations, result.errors, color=BLUE, linewidth=2)
+    _plain_ticks(ax)
     ax.xaxis.set_major_formatter("{x:g}")
     title = f"Rank {result.rank}: {result.error:.4g} after {result.n_iter} iterations"
     ax.set(title=title, xlabel="iteration k", ylabel=r"$\|A - W_k H_k\|_F$")
     ax.grid(True, which="both", alpha=0.3)
     return figure
+
+
+def sweep(summary: list[dict[str, Any]]) -> Figure:
+    """Errors against rank: medians over seeds as lines, from the least to the most as bands."""
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    ax = figure.subplots()
+    series = [
+        ("error", "‖A − WH‖", BLUE, "o"),
+        ("reference_error", "against clean data", ORANGE, "s"),
+    ]
+    for name, label, colour, marker in series:
+        rows = [row for row in summary if row[f"{name}_median"] is not None]
+        ranks = [row["rank"] for row in rows]
+        median, least, most = (
+            [row[f"{name}_{statistic}"] for row in rows] for statistic in ("median", "min", "max")
+        )
+        if not rows:
+            continue
+        ax.fill_between(ranks, least, most, color=colour, alpha=0.25, linewidth=0)
+        ax.plot(ranks, median, color=colour, marker=marker, markersize=5, label=label)
+        if name == "reference_error":
+            k = int(np.argmin(median))
+            text = f"best rank: {ranks[k]}"
+            ax.plot(ranks[k], median[k], "*", color=colour, markersize=15, label=text)
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ranks = [row["rank"] for row in summary]
+    ax.set_xticks(ranks if len(ranks) <= 12 else ranks[:: -(-len(ranks) // 12)])
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    _plain_ticks(ax)
+    runs = sum(row["runs"] for row in summary)
+    ax.set(xlabel="rank d", ylabel="Frobenius norm", title=f"{runs} runs: median, least and most")
+    ax.grid(True, alpha=0.3)
+    ax.legend(loc="best")
+    return figure
+
+
+def _plain_ticks(ax: Any) -> None:
+    """Label a short logarithmic axis with plain numbers; powers of ten would label nothing."""
+    low, high = ax.get_ylim()
+    if high < 100 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())

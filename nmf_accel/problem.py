@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import owner, resolve
+from .backends import get, owner, resolve
 from .backends.base import Array, Backend, State
 
 Index = NDArray[np.intp]
@@ -103,6 +104,15 @@ def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
             f"the squares of A's entries overflow {dtype.name}; divide A by its maximum"
         )
     return Problem(chosen, A, shape, rows, columns, mean, norm2)
+
+
+def fingerprint(x: Array) -> str:
+    """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
+    library = owner(x)
+    host = np.asarray(x) if library is None else get(library).to_numpy(x)
+    digest = hashlib.sha256(f"{host.shape} {host.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(host).data)
+    return digest.hexdigest()
 
 
 def as_matrix(A: Any, name: str = "A") -> Array:

@@ -46,7 +46,12 @@ class Factorization:
     H : (d, n) array
         Weights, one sample a column.
     errors : (n_iter,) float64 NumPy array
-        ``errors[k-1]`` is ‖A − W_k H_k‖_F.
+        ``errors[k-1]`` is ‖A − W_k H_k‖_F. In a sweep only every `stride`-th is recorded, and
+        the last: see `iterations`.
+    n_iter : int
+        Iterations done.
+    stride : int
+        Iterations between two recorded errors; 1 for `nmf`.
     norm : float
         ‖A‖_F.
     converged : bool
@@ -69,6 +74,8 @@ class Factorization:
     W: Array
     H: Array
     errors: NDArray[np.float64]
+    n_iter: int
+    stride: int
     norm: float
     converged: bool
     stopped_because: str
@@ -85,9 +92,10 @@ class Factorization:
         return int(self.W.shape[1])
 
     @property
-    def n_iter(self) -> int:
-        """Iterations done."""
-        return len(self.errors)
+    def iterations(self) -> NDArray[np.intp]:
+        """The iteration k after which each of `errors` was recorded."""
+        recorded = self.stride * np.arange(1, len(self.errors) + 1)
+        return np.minimum(recorded, self.n_iter)
 
     @property
     def error(self) -> float:

@@ -55,6 +55,8 @@ class Backend(ABC):
     name: ClassVar[str]
     install: ClassVar[str]
     """The command that makes the backend usable."""
+    compiles: ClassVar[bool] = False
+    """Whether another number of runs costs a compilation."""
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -127,6 +129,18 @@ class Backend(ABC):
         for k in range(count):
             state, errors[k, ...] = step(state, *constants)
         return state, errors
+
+    def repeat(self, function: Callable[[State], State], state: State, count: Array) -> State:
+        """Apply a pure function `count` times; usable inside a step."""
+        for _ in range(count):
+            state = function(state)
+        return state
+
+    def free_memory(self) -> int:
+        """Bytes that the device could still give."""
+        import psutil
+
+        return int(psutil.virtual_memory().available)
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""

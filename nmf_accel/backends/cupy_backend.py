@@ -67,6 +67,13 @@ class CupyBackend(Backend):
             "T x, T n, T d, T delta", "T y", "y = x * (n / (d + delta))", "nmf_multiply_divide"
         )
 
+    def free_memory(self) -> int:
+        import cupy
+
+        free, _ = cupy.cuda.Device().mem_info
+        # What the pool holds and does not use can be had too.
+        return int(free + cupy.get_default_memory_pool().free_bytes())
+
     def synchronize(self) -> None:
         import cupy
 

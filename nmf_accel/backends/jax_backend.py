@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     install = "pip install 'nmf-accel[jax]' (CPU) or 'nmf-accel[cuda12]', 'nmf-accel[cuda13]' (GPU)"
+    compiles = True
 
     def _probe(self) -> Probe:
         import jax
@@ -56,7 +58,7 @@ class JaxBackend(Backend):
         return context
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
-        return np.asarray(x)
+        return np.array(x)  # a copy: a view of an immutable array is read-only
 
     def matmul(self, a: Array, b: Array) -> Array:
         return self.xp.matmul(a, b, precision="highest")
@@ -86,6 +88,18 @@ class JaxBackend(Backend):
             return jax.lax.fori_loop(0, count, body, (state, errors))
 
         return jax.jit(run, static_argnums=0)
+
+    def repeat(self, function: Callable[[State], State], state: State, count: Array) -> State:
+        import jax
+
+        repeated: State = jax.lax.fori_loop(0, count, lambda _, x: function(x), state)
+        return repeated
+
+    def free_memory(self) -> int:
+        import jax
+
+        stats = jax.devices()[0].memory_stats()  # None on a CPU
+        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
 
     def synchronize(self) -> None:
         import jax

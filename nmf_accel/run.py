@@ -1,0 +1,246 @@
+"""Runs under way: a batch of factorizations of one matrix, each of which stops by itself."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._version import __version__
+from .backends.base import Array, Backend
+from .loop import Loop, chunks
+from .problem import Problem
+from .results import Factorization
+from .rules import lee_seung
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of a run, checked; see `nmf` for what they mean."""
+
+    rank: int
+    seed: int = 0
+    max_iter: int = 1000
+    tol: float = 0.0
+    check_every: int = 10
+    delta: float = 1e-9
+
+    def __post_init__(self) -> None:
+        for name, least in (("rank", 1), ("seed", 0), ("max_iter", 1), ("check_every", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise TypeError(f"{name} is {value!r}; it must be an integer")
+            if value < least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
+            object.__setattr__(self, name, int(value))
+        for name in ("tol", "delta"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        if not 0 <= self.tol < 1:
+            raise ValueError(f"tol is {self.tol}; it must be in [0, 1), and 0 turns it off")
+        if not (self.delta > 0 and math.isfinite(self.delta)):
+            raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
+
+
+@dataclass
+class Run:
+    """One run of a batch.
+
+    Attributes
+    ----------
+    errors : list of (k,) arrays
+        Errors recorded, chunk by chunk.
+    n_iter : int
+        Iterations done.
+    last : float
+        Error at the last check of `tol`.
+    seconds : float
+        Its share of the wall time.
+    first_chunk : (int, float)
+        Length and seconds of the first chunk, in which a compiler may have been at work.
+    stopped_because : str
+        Why it ended; empty while it goes on.
+    factors : (W, H), optional
+        Kept from when it stopped before others of its batch.
+    """
+
+    errors: list[NDArray[np.float64]] = field(default_factory=list)
+    n_iter: int = 0
+    last: float = math.inf
+    seconds: float = 0.0
+    first_chunk: tuple[int, float] = (0, 0.0)
+    converged: bool = False
+    stopped_because: str = ""
+    factors: tuple[Array, Array] | None = None
+
+    def add(self, count: int, errors: NDArray[np.float64], seconds: float) -> None:
+        """Record a chunk."""
+        if not self.errors:
+            self.first_chunk = (count, seconds)
+        self.errors.append(errors)
+        self.n_iter += count
+        self.seconds += seconds
+
+    @property
+    def seconds_per_iteration(self) -> float:
+        """Without the first chunk, if there is another."""
+        skip, skipped = self.first_chunk
+        if skip == self.n_iter:
+            return self.seconds / self.n_iter
+        return (self.seconds - skipped) / (self.n_iter - skip)
+
+
+class Batch:
+    """R runs from different starts that go through the loop together.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : Settings
+        Of all the runs; its seed is of no account here.
+    W0, H0 : (R, m, d) and (R, d, n) arrays
+    checked : bool
+        End a chunk at every check (every `check_every` iterations).
+    stride : int
+        Record the error after every `stride` iterations.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        settings: Settings,
+        W0: Array,
+        H0: Array,
+        *,
+        checked: bool = False,
+        stride: int = 1,
+    ) -> None:
+        self.problem = problem
+        self.settings = settings
+        self.every = settings.check_every if checked or settings.tol else None
+        if settings.tol:
+            self.start_errors = problem.start_error(W0, H0)
+            self.runs = [Run(last=float(error)) for error in self.start_errors]
+        else:
+            self.runs = [Run() for _ in range(W0.shape[0])]
+        self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
+        self.loop = Loop(problem, lee_seung, W0, H0, settings.delta, stride)
+        self.iteration = 0
+
+    @property
+    def going(self) -> list[int]:
+        """The runs that have not stopped."""
+        return [r for r, run in enumerate(self.runs) if not run.stopped_because]
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate to the end of all runs, yielding the length of every chunk done."""
+        started = time.perf_counter()
+        for count, errors in chunks(self.loop, self.settings.max_iter, self.every):
+            seconds = time.perf_counter() - started
+            self._record(count, errors, seconds)
+            yield count
+            if not self.going:
+                return
+            self._compact()
+            started = time.perf_counter()
+
+    def _record(self, count: int, errors: NDArray[np.float64], seconds: float) -> None:
+        """Give each run its part of a chunk, and stop those that are done."""
+        if not np.isfinite(errors).all():
+            raise FloatingPointError(
+                f"the iteration overflowed {self.problem.dtype.name} after iteration "
+                f"{self.iteration}; scale A, for instance divide it by its maximum"
+            )
+        going = self.going
+        self.iteration += count
+        for slot, r in enumerate(self.slots):
+            if r in going:
+                self.runs[r].add(count, errors[:, slot], seconds / len(going))
+        if self.settings.tol and self.iteration % self.settings.check_every == 0:
+            self._check(going)
+        if self.iteration == self.settings.max_iter:
+            self.stop(f"max_iter = {self.settings.max_iter} reached")
+
+    def _check(self, going: list[int]) -> None:
+        """Stop the runs whose error has fallen by too little since the last check."""
+        tol, every = self.settings.tol, self.settings.check_every
+        for r in going:
+            run = self.runs[r]
+            error = float(run.errors[-1][-1])
+            if (run.last - error) / self.start_errors[r] < tol:
+                run.converged = True
+                fell = f"the error fell by less than tol = {tol:g} of the start's"
+                run.stopped_because = f"{fell} over {every} iterations"
+                run.factors = self._factors(r)
+            run.last = error
+
+    def stop(self, because: str) -> None:
+        """Stop all the runs that are going."""
+        for r in self.going:
+            self.runs[r].stopped_because = because
+
+    def _compact(self) -> None:
+        """Drop stopped runs from the loop once they are half of it."""
+        going = self.going
+        # A compiled loop would have to be compiled again: more than it saves.
+        if len(going) <= len(self.slots) // 2 and not self.problem.backend.compiles:
+            self.loop.keep([self.slots.index(r) for r in going])
+            self.slots = going
+
+    def _factors(self, r: int) -> tuple[Array, Array]:
+        """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
+        xp, slot = self.problem.backend.xp, self.slots.index(r)
+        state = tuple(xp.take(x, xp.asarray([slot]), axis=0) for x in self.loop.state)
+        W, H = self.problem.factors(state)
+        return W[0, ...], H[0, ...]
+
+    def result(self, r: int = 0, seed: int | None = None) -> Factorization:
+        """The factorization of a run as it stands; its factors are the backend's arrays."""
+        problem, run = self.problem, self.runs[r]
+        W, H = run.factors or self._factors(r)
+        (m, n), d = problem.A.shape, self.settings.rank
+        recorded = record(self.settings, problem)
+        if seed is not None:
+            recorded["seed"] = seed
+        return Factorization(
+            W=W,
+            H=H,
+            errors=np.concatenate(run.errors),
+            n_iter=run.n_iter,
+            stride=self.loop.stride,
+            norm=math.sqrt(problem.norm2),
+            converged=run.converged,
+            stopped_because=run.stopped_because,
+            seconds=run.seconds,
+            seconds_per_iteration=run.seconds_per_iteration,
+            flops_per_iteration=4.0 * m * n * d + 4.0 * (m + n) * d**2,
+            settings=recorded,
+        )
+
+
+def record(settings: Settings, problem: Problem) -> dict[str, Any]:
+    """What is needed to repeat a run, ready for JSON."""
+    backend = problem.backend
+    return {
+        **asdict(settings),
+        "dtype": problem.dtype.name,
+        "shape": list(problem.shape),
+        "backend": backend.name,
+        "device": backend.probe().device,
+        "versions": versions(backend),
+    }
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Versions of all that had a part in a result."""
+    return {
+        "nmf_accel": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **backend.versions(),
+    }

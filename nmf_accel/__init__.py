@@ -4,5 +4,16 @@ from ._version import __version__
 from .backends import BackendError
 from .nmf import nmf
 from .results import Factorization, Interrupted
+from .store import StoreError
+from .sweep import SweepResult, sweep
 
-__all__ = ["BackendError", "Factorization", "Interrupted", "__version__", "nmf"]
+__all__ = [
+    "BackendError",
+    "Factorization",
+    "Interrupted",
+    "StoreError",
+    "SweepResult",
+    "__version__",
+    "nmf",
+    "sweep",
+]

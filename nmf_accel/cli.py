@@ -13,9 +13,15 @@ import click
 
 from . import __version__, datasets
 from .backends import AUTO, VARIABLE, BackendError, names, probe, resolve
+from .console import backend_option, dtype_option, echo_table, fit_options
 from .datasets import Dataset, DatasetError
 from .nmf import nmf
+from .problem import fingerprint
 from .results import Factorization, Interrupted
+from .store import StoreError
+from .sweep_cli import merge_command, show, sweep_command
+
+REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
 
 
 class Commands(click.Group):
@@ -25,7 +31,14 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (ValueError, TypeError, BackendError, DatasetError, FloatingPointError) as error:
+        except (
+            ValueError,
+            TypeError,
+            BackendError,
+            DatasetError,
+            StoreError,
+            FloatingPointError,
+        ) as error:
             raise click.UsageError(str(error)) from error
         except OSError as error:
             raise click.ClickException(str(error)) from error
@@ -35,14 +48,6 @@ class Commands(click.Group):
 @click.version_option(__version__)
 def main() -> None:
     """Non-negative matrix factorization on NumPy, CuPy and JAX."""
-
-
-def echo_table(header: list[str], rows: list[list[str]]) -> None:
-    """Print rows in columns; the last column may be long."""
-    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
-    for row in [header, *rows]:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
 
 
 @main.command()
@@ -75,23 +80,11 @@ def _matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | No
     return None if value is None else datasets.load(value).A
 
 
-backend_option = click.option(
-    "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
-)
-dtype_option = click.option(
-    "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True
-)
-
-
 @main.command()
 @click.argument("source")
 @click.option("--rank", type=int, required=True, help="Number of components.")
-@click.option("--n-images", type=int, help="How many images (columns), from the first.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random start.")
-@click.option("--max-iter", type=int, default=1000, show_default=True, help="Iterations.")
-@click.option("--tol", type=float, default=0.0, show_default=True, help="0 never stops early.")
-@click.option("--check-every", type=int, default=10, show_default=True, help="For --tol.")
-@click.option("--delta", type=float, default=1e-9, show_default=True, help="Added below.")
+@fit_options
 @click.option("--w0", "W0", callback=_matrix_file, metavar="FILE", help="Start of W.")
 @click.option("--h0", "H0", callback=_matrix_file, metavar="FILE", help="Start of H.")
 @dtype_option
@@ -121,7 +114,7 @@ def fit(
         result = nmf(data.A, progress=show, **options)
     except Interrupted as stop:
         result, interrupted = stop.result, True
-    described = {"data": data.name, "n_images": data.A.shape[1], "data_sha256": data.fingerprint}
+    described = {"data": data.name, "n_images": data.A.shape[1], "data_sha256": fingerprint(data.A)}
     result = replace(result, settings={**result.settings, **described})
     written = write_fit(result, data, out)
     if as_json:
@@ -220,3 +213,7 @@ def data(ctx: click.Context) -> None:
 def fetch(name: str) -> None:
     """Download a data set and verify it."""
     click.echo(f"{name}: {datasets.fetch_cryptopunks()}, SHA-256 verified")
+
+
+for command in (sweep_command, show, merge_command):
+    main.add_command(command)

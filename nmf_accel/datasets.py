@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,6 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int] | None:
         """(h, w, 3), or None where the columns are no images."""
         return None if self.pixels is None else (*self.pixels.shape[1:3], 3)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
-        digest = hashlib.sha256(f"{self.A.shape} {self.A.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(self.A).data)
-        return digest.hexdigest()
 
 
 def cryptopunks(n_images: int | None = None) -> Dataset:
@@ -119,7 +113,7 @@ def load(source: str, n_images: int | None = None) -> Dataset:
     path = Path(source)
     if path.is_dir():
         return _of_images(source, _first(_read_folder(path), n_images, source))
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+    readers = {".npy": _read_numpy, ".npz": _read_numpy, ".csv": _read_csv}
     if path.suffix.lower() not in readers:
         raise DatasetError(
             f"{source!r} is no data set (cryptopunks, sprites), no folder of images, and no "
@@ -129,7 +123,7 @@ def load(source: str, n_images: int | None = None) -> Dataset:
         raise DatasetError(f"{source} does not exist")
     try:
         A = readers[path.suffix.lower()](path)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{source} cannot be read: {error}") from error
     if A.ndim == 2:
         A = _first(A.T, n_images, source).T
@@ -213,26 +207,31 @@ def _read_folder(folder: Path) -> NDArray[np.uint8]:
     return np.stack(stack)
 
 
-def _read_npy(path: Path) -> NDArray[Any]:
-    return np.asarray(np.load(path, allow_pickle=False))
-
-
-def _read_npz(path: Path) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as file:
-        if {"format", "shape", "data"} <= set(file.files):
+def _read_numpy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            return stored
+        names = list(stored.files)
+        if {"format", "shape", "data"} <= set(names):
             raise ValueError("it holds a sparse matrix; save its .toarray() instead")
-        name = "A" if "A" in file.files else file.files[0]
-        if name != "A" and len(file.files) > 1:
-            raise ValueError(f"it holds several arrays ({', '.join(file.files)}); name one A")
-        return np.asarray(file[name])
+        if "A" not in names and len(names) != 1:
+            held = f"several arrays ({', '.join(names)}); name one A" if names else "no array"
+            raise ValueError(f"it holds {held}")
+        return np.asarray(stored["A" if "A" in names else names[0]])
 
 
 def _read_csv(path: Path) -> NDArray[Any]:
-    with path.open() as file:
-        first = file.readline()
+    with path.open(encoding="utf-8-sig") as file:  # a spreadsheet may write a byte-order mark
+        lines = [line for line in file if line.strip()]
+    header = int(bool(lines) and not _are_numbers(lines[0].split(",")))  # names of columns
+    if len(lines) <= header:
+        raise ValueError("it holds no numbers")
+    return np.loadtxt(lines, delimiter=",", skiprows=header, ndmin=2)
+
+
+def _are_numbers(cells: list[str]) -> bool:
     try:
-        [float(x) for x in first.split(",")]
-        header = 0
+        return bool([float(cell) for cell in cells])
     except ValueError:
-        header = 1  # a line of column names
-    return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)
+        return False

@@ -1,0 +1,43 @@
+"""What the commands share: options and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .backends import VARIABLE
+
+backend_option = click.option(
+    "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
+)
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True
+)
+
+
+def fit_options(command: Any) -> Any:
+    """The options that a fit and a sweep have in common."""
+    for option in reversed(
+        [
+            click.option("--n-images", type=int, help="How many images (columns), from the first."),
+            click.option("--max-iter", type=int, default=1000, show_default=True),
+            click.option(
+                "--tol", type=float, default=0.0, show_default=True, help="0: never stop."
+            ),
+            click.option(
+                "--check-every", type=int, default=10, show_default=True, help="For --tol."
+            ),
+            click.option("--delta", type=float, default=1e-9, show_default=True),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def echo_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print rows in columns; the last column may be long."""
+    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
+    for row in [header, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

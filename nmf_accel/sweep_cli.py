@@ -1,0 +1,178 @@
+"""The commands ``nmf-accel sweep``, ``show`` and ``merge``."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from . import datasets
+from .console import backend_option, dtype_option, echo_table, fit_options
+from .images import add_noise
+from .store import KEEP, Row, Store, merge
+from .sweep import SweepResult, best_rank, draw, summarize, sweep
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers from a list such as ``16,32,64:256:32,8:512:log8``.
+
+    ``a:b:step`` runs from a to b, both included; ``a:b:logK`` is K numbers from a to b, evenly
+    spaced on a logarithmic axis and rounded, without repetition.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        if match := re.fullmatch(r"\s*(\d+)\s*", part):
+            found.append(int(match[1]))
+        elif match := re.fullmatch(r"\s*(\d+):(\d+):(\d+)\s*", part):
+            first, last, step = map(int, match.groups())
+            if step < 1 or last < first:
+                raise click.BadParameter(f"{part!r} runs nowhere; it must be a:b:step with a <= b")
+            found += range(first, last + 1, step)
+        elif match := re.fullmatch(r"\s*(\d+):(\d+):log(\d+)\s*", part):
+            first, last, count = map(int, match.groups())
+            if count < 2 or not 1 <= first < last:
+                raise click.BadParameter(f"{part!r} must be a:b:logK with 1 <= a < b and K >= 2")
+            found += dict.fromkeys(np.geomspace(first, last, count).round().astype(int).tolist())
+        else:
+            raise click.BadParameter(f"{part!r} is no number, no a:b:step and no a:b:logK")
+    return found
+
+
+def _ranks(ctx: click.Context, parameter: click.Parameter, value: str) -> list[int]:
+    return numbers(value)
+
+
+def _seeds(ctx: click.Context, parameter: click.Parameter, value: str) -> int | list[int]:
+    """A count, or a list."""
+    return int(value) if value.strip().isdigit() else numbers(value.rstrip(","))
+
+
+def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)(i?B)?\s*", value, re.IGNORECASE)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no amount of memory, such as 500M or 8G")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+@click.command("sweep")
+@click.argument("source")
+@click.option("--ranks", callback=_ranks, required=True, help="16,32,64 or a:b:step or a:b:logK.")
+@click.option(
+    "--seeds", callback=_seeds, default="5", show_default=True, help="How many, or which: 3,7,9."
+)
+@click.option("--sigma", type=float, default=0.0, help="Add noise; report the clean error too.")
+@click.option("--noise-seed", type=int, default=1, show_default=True)
+@fit_options
+@dtype_option
+@backend_option
+@click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
+@click.option("--keep", type=click.Choice(KEEP), default="best", show_default=True)
+@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
+@click.option("--out", type=click.Path(path_type=Path), default="runs", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON lines.")
+def sweep_command(
+    source: str,
+    ranks: list[int],
+    n_images: int | None,
+    sigma: float,
+    noise_seed: int,
+    progress: bool | None,
+    out: Path,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Factorize SOURCE at many ranks from many seeds, into a folder; go on where it stopped."""
+    data = datasets.load(source, n_images)
+    about = {"source": source, "n_images": n_images, "sigma": sigma, "noise_seed": noise_seed}
+    A, reference = data.A, None
+    if sigma:
+        A, reference = add_noise(A, sigma, noise_seed), A
+    show = sys.stderr.isatty() if progress is None else progress
+    # A job that is told to end stops as on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        result = sweep(
+            A, ranks, reference=reference, store=out, about=about, progress=show, **options
+        )
+    except KeyboardInterrupt:
+        done = len(Store.read(out).rows) if (out / "sweep.json").exists() else 0
+        click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
+        sys.exit(130)
+    if result.skipped:
+        click.echo(f"{result.skipped} runs were in {out} already", err=True)
+    echo_runs(result, out, as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON lines.")
+def show(folder: Path, as_json: bool) -> None:
+    """Draw and print a sweep again from its FOLDER, also while it is running."""
+    store = Store.read(folder)
+    draw(store)
+    echo_runs(SweepResult(store.rows, store=store), folder, as_json)
+
+
+@click.command("merge")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def merge_command(folders: tuple[Path, ...], out: Path) -> None:
+    """Put the runs of several sweep FOLDERS of the same data and settings into one."""
+    store = merge(folders, out)
+    draw(store)
+    echo_runs(SweepResult(store.rows, store=store), out, as_json=False)
+
+
+def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:
+    """Print every run, and what they say per rank."""
+    table = sorted(result.table, key=lambda row: (row["rank"], row["seed"]))
+    if as_json:
+        for row in table:
+            click.echo(json.dumps(row))
+        return
+    if not table:
+        click.echo(f"no run in {folder} has finished yet")
+        return
+    header = [
+        "rank",
+        "seed",
+        "error",
+        "relative",
+        "clean error",
+        "iterations",
+        "seconds",
+        "stopped",
+    ]
+    echo_table(header, [_cells(row) for row in table])
+    click.echo("")
+    summary = summarize(table)
+    header = ["rank", "runs", "error: median", "min", "max", "clean error: median", "min", "max"]
+    names = [f"{x}_{y}" for x in ("error", "reference_error") for y in ("median", "min", "max")]
+    rows = [
+        [str(row["rank"]), str(row["runs"]), *(_number(row[name]) for name in names)]
+        for row in summary
+    ]
+    echo_table(header, rows)
+    if (best := best_rank(summary)) is not None:
+        click.echo(f"\nclosest to the clean data: rank {best}")
+    click.echo(f"\n{len(table)} runs in {folder}; sweep.png shows them")
+
+
+def _cells(row: Row) -> list[str]:
+    seconds, because = f"{row['seconds']:.3g}", row["stopped_because"]
+    errors = [_number(row[name]) for name in ("error", "relative_error", "reference_error")]
+    return [str(row["rank"]), str(row["seed"]), *errors, str(row["iterations"]), seconds, because]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"

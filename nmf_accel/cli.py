@@ -24,6 +24,9 @@ from .sweep_cli import merge_command, show, sweep_command
 REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
 
 
+REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
+
+
 class Commands(click.Group):
     """A group that turns the library's errors into one clear line and exit status 2."""
 
@@ -31,14 +34,10 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (
-            ValueError,
-            TypeError,
-            BackendError,
-            DatasetError,
-            StoreError,
-            FloatingPointError,
-        ) as error:
+        except click.UsageError as error:
+            error.ctx = None  # the one line that says what is wrong, without the usage above it
+            raise
+        except REFUSALS as error:
             raise click.UsageError(str(error)) from error
         except OSError as error:
             raise click.ClickException(str(error)) from error

@@ -216,3 +216,7 @@ def fetch(name: str) -> None:
 
 for command in (sweep_command, show, merge_command):
     main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,8 @@ def half_step(
     """Update X (R, d, n) given Y (R, d, m), A (m, n), G = Y Yᵀ; return it and N = Y A."""
     runs, rank, m = Y.shape
     # One product for all runs: A is read once.
-    N = backend.matmul(Y.reshape(runs * rank, m), A).reshape(X.shape)
+    N = backend.matmul(backend.xp.reshape(Y, (runs * rank, m)), A)
+    N = backend.xp.reshape(N, X.shape)
     return rule(backend, X, N, G, delta), N
 
 

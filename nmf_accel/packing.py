@@ -24,7 +24,8 @@ def bytes_per_run(problem: Problem, rank: int) -> int:
     factors = rank * (m + n)
     # The state before and after an iteration, the products in between, the factors on their
     # way in and out; the starts are float64.
-    return factors * (6 * size + 8) + 3 * rank**2 * size
+    residual = 2 * m * -(-n // 32)
+    return factors * (6 * size + 8) + (3 * rank**2 + residual) * size
 
 
 def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) -> int:

@@ -186,7 +186,8 @@ def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
     W = backend.xp.matrix_transpose(Wt)
     total = 0.0
     for k in range(0, n, width):
-        rest = A[:, k : k + width] - backend.matmul(W, H[:, :, k : k + width])
+        block = slice(k, min(k + width, n))
+        rest = A[:, block] - backend.matmul(W, H[:, :, block])
         total = total + backend.inner(rest, rest)
     return total
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .backends import owner
 from .backends.base import Array
-from .problem import Problem, as_matrix, check_entries, prepare
+from .problem import Problem, as_matrix, check_entries, prepare, working_dtype
 from .results import Factorization, Interrupted
 from .run import Batch, Settings
 from .starts import random_start
@@ -163,6 +163,7 @@ def _checked_start(
     problem: Problem, A: Any, name: str, start: Any, shape: tuple[int, int]
 ) -> Array:
     start = as_matrix(start, name)
+    working_dtype(start.dtype, None, name)  # refuses what are no real numbers
     if start.shape != shape:
         raise ValueError(f"{name} has shape {start.shape}; with this A and rank it must be {shape}")
     library, home = owner(start), owner(A)

@@ -26,7 +26,8 @@ LARGEST_HEATMAP = 800
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
     """Write a figure as PNG or SVG, by the ending of `path`, atomically."""
     with atomic_write(path) as file:
-        figure.savefig(file, format=os.fspath(path).rpartition(".")[2], dpi=dpi)
+        ending = os.fspath(path).rpartition(".")[2]
+        figure.savefig(file, format=ending, dpi=dpi, bbox_inches="tight")
 
 
 def tile(stack: Floats, columns: int | None = None, background: float = 1.0) -> Floats:
@@ -49,12 +50,18 @@ def show_pixels(ax: Any, sheet: Floats, title: str = "") -> None:
     ax.set_axis_off()
 
 
-def components(result: Factorization, data: Dataset) -> Figure:
+def by_weight(result: Factorization) -> Floats:
     """The columns of W, those that carry most first, each scaled to its own maximum."""
     W, H = np.asarray(result.W, dtype=float), np.asarray(result.H, dtype=float)
     order = np.argsort(-np.linalg.norm(W, axis=0) * np.linalg.norm(H, axis=1), kind="stable")
     peak = W.max(axis=0)
-    W = W[:, order] / np.where(peak > 0, peak, 1.0)[order]
+    scaled: Floats = W[:, order] / np.where(peak > 0, peak, 1.0)[order]
+    return scaled
+
+
+def components(result: Factorization, data: Dataset) -> Figure:
+    """The columns of W, those that carry most first, each scaled to its own maximum."""
+    W = by_weight(result)
     if data.image_shape is None:
         return _component_heatmap(W)
     shown = min(result.rank, MOST_COMPONENTS)

@@ -96,7 +96,7 @@ def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
         check_entries(here, A)
         shape = A.shape
         rows, columns = (_nonzero(here, here.xp.max(A, axis=axis)) for axis in (1, 0))
-        mean = float(here.xp.mean(A, dtype=here.xp.float64))
+        mean = float(here.xp.sum(A, dtype=here.xp.float64)) / (shape[0] * shape[1])
         A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
         norm2 = float(chosen.inner(A, A))
     if not np.isfinite(norm2):
@@ -140,13 +140,13 @@ def as_matrix(A: Any, name: str = "A") -> Array:
     return A
 
 
-def working_dtype(given: Any, asked: Any) -> np.dtype[Any]:
+def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
     """The dtype to compute in: as asked, else float32 for float16 and float32, else float64."""
-    name = str(given).rpartition(".")[2]
+    name = str(getattr(given, "name", given)).rpartition(".")[2]
     if name.startswith("complex"):
-        raise TypeError(f"A is {name}; NMF needs real numbers, so pass abs(A) or A.real")
+        raise TypeError(f"{of} is {name}; NMF needs real numbers, so pass abs({of}) or {of}.real")
     if not name.startswith(("float", "int", "uint", "bool", "bfloat")):
-        raise TypeError(f"A has dtype {name}; NMF needs real numbers, e.g. A.astype(float)")
+        raise TypeError(f"{of} has dtype {name}; NMF needs real numbers, e.g. {of}.astype(float)")
     if asked is None:
         return np.dtype("float32" if name in ("float16", "bfloat16", "float32") else "float64")
     try:

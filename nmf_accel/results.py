@@ -147,11 +147,14 @@ class Factorization:
         ValueError
             If the file is not a factorization, or a newer version of nmf_accel wrote it.
         """
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError(f"{os.fspath(path)} is not a factorization; it holds one array")
+        with file:
             if "record" not in file:
                 raise ValueError(f"{os.fspath(path)} is not a factorization; it holds {file.files}")
             record = json.loads(str(file["record"]))
-            arrays = {name: file[name] for name in _ARRAYS if name in file}
+            arrays: dict[str, Any] = {name: file[name] for name in _ARRAYS if name in file}
         if (version := record.pop("format")) > FORMAT:
             raise ValueError(
                 f"{os.fspath(path)} has format {version}, newer than {FORMAT}; upgrade nmf-accel"

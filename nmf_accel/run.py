@@ -172,7 +172,7 @@ class Batch:
         for r in going:
             run = self.runs[r]
             error = float(run.errors[-1][-1])
-            if (run.last - error) / self.start_errors[r] < tol:
+            if run.last - error <= tol * self.start_errors[r]:
                 run.converged = True
                 fell = f"the error fell by less than tol = {tol:g} of the start's"
                 run.stopped_because = f"{fell} over {every} iterations"

@@ -21,8 +21,11 @@ N_IMAGES = 200
 MAX_ITER = 300
 CASES = [(rank, dtype) for dtype in ("float64", "float32") for rank in (4, 32)]
 
-TOLERANCE = {"float64": 1e-10, "float32": 2e-2}
-"""Largest relative difference allowed between error histories, and in float64 between factors."""
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+"""Largest relative difference allowed between error histories, and in float64 between factors.
+
+Measured on CPUs: 3e-14 and 2e-6. Products in TF32 would be off by 2e-4 and more.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Check:
     def passed(self) -> bool:
         """Whether the differences are within `TOLERANCE`."""
         if self.dtype == "float64":
-            return max(self.history, self.factors) <= TOLERANCE["float64"]
+            return all(x <= TOLERANCE["float64"] for x in (self.history, self.factors))
         # In float32 the factors drift further than the error that they reach.
         return self.history <= TOLERANCE["float32"]
 

@@ -142,6 +142,6 @@ class Backend(ABC):
 
         return int(psutil.virtual_memory().available)
 
-    def synchronize(self) -> None:
-        """Wait until the device has done all that was asked of it."""
+    def synchronize(self, results: Any = None) -> None:
+        """Wait until `results`, arrays in any nesting, are computed."""
         return None

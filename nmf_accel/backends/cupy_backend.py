@@ -47,7 +47,9 @@ class CupyBackend(Backend):
     def scope(self, x: Array | None = None) -> AbstractContextManager[Any]:
         import cupy
 
-        here: AbstractContextManager[Any] = x.device if x is not None and self.owns(x) else cupy.cuda.Device()
+        here: AbstractContextManager[Any] = (
+            x.device if x is not None and self.owns(x) else cupy.cuda.Device()
+        )
         return here
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
@@ -74,7 +76,7 @@ class CupyBackend(Backend):
         # What the pool holds and does not use can be had too.
         return int(free + cupy.get_default_memory_pool().free_bytes())
 
-    def synchronize(self) -> None:
+    def synchronize(self, results: Any = None) -> None:
         import cupy
 
         cupy.cuda.get_current_stream().synchronize()

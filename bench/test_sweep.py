@@ -1,0 +1,114 @@
+"""A sweep: the library's, and scikit-learn's solver="mu" in a loop and under joblib.
+
+``pytest bench/test_sweep.py`` takes about 15 minutes on 2 cores; ``-k`` picks cases.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from test_iteration import BACKENDS, describe, matrix
+
+from nmf_accel import backends, sweep
+from nmf_accel.starts import random_start
+
+MAX_ITER = 300
+ROUNDS = 3
+CASES = {
+    "ranks 16 to 256, 5 seeds": ([16, 32, 64, 128, 256], 5),
+    "rank 4, 32 seeds": ([4], 32),
+    "rank 8, 32 seeds": ([8], 32),
+}
+GPU_CASES = {
+    "ranks 16 to 512, 20 seeds": ([16, 32, 64, 128, 256, 512], 20),
+}
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    found = backends.probe(request.param)
+    if not found.usable:
+        pytest.skip(found.reason)
+    return backends.get(request.param)
+
+
+def describe_sweep(benchmark, what, backend, dtype, case, ranks, seeds, n):
+    """As for an iteration; a "rank" is the whole list."""
+    describe(benchmark, what, backend, n, case, dtype, iterations=1, max_iter=MAX_ITER)
+    benchmark.extra_info.update(ranks=ranks, seeds=seeds)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES)
+def test_sweep(benchmark, backend, case, dtype):
+    ranks, seeds = CASES[case]
+    A = matrix(500, dtype)
+    options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": backend.name, "keep": "none"}
+    describe_sweep(benchmark, "sweep", backend, dtype, case, ranks, seeds, 500)
+    run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)
+    assert len(run.table) == len(ranks) * seeds
+    assert all(row["iterations"] == MAX_ITER for row in run.table)
+
+
+def fit_one(A, rank, seed):
+    """One scikit-learn run from the library's start; a function of its own for joblib."""
+    from sklearn.decomposition import NMF
+
+    starts = random_start(A.shape, rank, seed, float(A.mean(dtype=float)))
+    W0, H0 = (x.astype(A.dtype) for x in starts)
+    model = NMF(rank, init="custom", solver="mu", tol=0, max_iter=MAX_ITER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it did not converge
+        model.fit_transform(A, W=W0, H=H0)
+    return model.reconstruction_err_
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("how", ["loop", "joblib"])
+def test_sklearn(benchmark, how, case, dtype):
+    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("sklearn")
+    ranks, seeds = CASES[case]
+    A = np.array(matrix(500, dtype))
+    runs = [(rank, seed) for rank in ranks for seed in range(seeds)]
+
+    def in_a_loop():
+        return [fit_one(A, rank, seed) for rank, seed in runs]
+
+    def in_two_processes():
+        tasks = (joblib.delayed(fit_one)(A, rank, seed) for rank, seed in runs)
+        return joblib.Parallel(n_jobs=2)(tasks)
+
+    what = {"loop": in_a_loop, "joblib": in_two_processes}[how]
+    describe_sweep(
+        benchmark, f"sklearn-{how}", backends.get("numpy"), dtype, case, ranks, seeds, 500
+    )
+    errors = benchmark.pedantic(what, rounds=ROUNDS, warmup_rounds=how == "joblib")
+    assert len(errors) == len(runs)
+    ours = sweep(A, ranks[:1], 1, max_iter=MAX_ITER, backend="numpy", keep="none").table[0]
+    # It updates W before H, so its path to a similar fit is another one.
+    assert errors[0] == pytest.approx(ours["error"], rel=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [500, 10_000])
+@pytest.mark.parametrize("name", ["cupy", "jax"])
+@pytest.mark.parametrize("case", GPU_CASES)
+def test_gpu_sweep(benchmark, case, name, n, dtype):
+    """Also records the least time that the operations and bytes of the sweep could take."""
+    found = backends.probe(name)
+    if not (found.usable and found.accelerated):
+        pytest.skip(found.reason or f"{name} has no GPU here")
+    ranks, seeds = GPU_CASES[case]
+    A = matrix(n, dtype)
+    describe_sweep(benchmark, "sweep", backends.get(name), dtype, case, ranks, seeds, n)
+    m, size = int(A.any(axis=1).sum()), np.dtype(dtype).itemsize
+    flops = sum(4 * m * n * d + 4 * (m + n) * d**2 for d in ranks) * seeds * MAX_ITER
+    # A once per half-step and batch of one rank; every factor read and written once.
+    moved = sum(2 * m * n + 4 * (m + n) * d * seeds for d in ranks) * MAX_ITER * size
+    benchmark.extra_info.update(flops=flops, bytes=moved)
+    options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": name, "keep": "none"}
+    run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)
+    assert len(run.table) == len(ranks) * seeds

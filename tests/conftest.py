@@ -1,0 +1,147 @@
+"""What the tests share: the backends to run on, the data, and how to compare."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pooch
+import pytest
+from hypothesis import settings
+from reference import reference_nmf
+
+from nmf_accel import backends, datasets, nmf
+
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("suite")
+
+ON_GPU = {"cupy"}
+BACKENDS = [
+    pytest.param(name, marks=[pytest.mark.gpu] if name in ON_GPU else [])
+    for name in (*backends.names(), "strict")
+]
+
+
+def require_or_skip(name, usable, reason):
+    """Skip unless `usable`; fail instead if NMF_ACCEL_REQUIRE, comma-separated, names it."""
+    if usable:
+        return
+    required = [part.strip() for part in os.environ.get("NMF_ACCEL_REQUIRE", "").split(",")]
+    if name in required:
+        pytest.fail(f"NMF_ACCEL_REQUIRE names {name}: {reason}", pytrace=False)
+    pytest.skip(f"{name}: {reason}")
+
+
+def to_host(x):
+    """The values of an array of any backend, in NumPy."""
+    return backends.get(backends.owner(x)).to_numpy(x)
+
+
+def assert_parity(actual, expected, rtol):
+    """Same library, dtype and shape, and values equal to `rtol` in the Frobenius norm."""
+    library, wanted = backends.owner(actual), backends.owner(expected)
+    assert library == wanted, f"an array of {library}, not of {wanted}"
+    assert actual.dtype == expected.dtype, f"{actual.dtype}, not {expected.dtype}"
+    assert actual.shape == expected.shape, f"shape {actual.shape}, not {expected.shape}"
+    x, y = to_host(actual).astype(np.float64), to_host(expected).astype(np.float64)
+    difference = np.linalg.norm(x - y)
+    assert difference <= rtol * np.linalg.norm(y), f"differs by {difference:.2e} in the norm"
+
+
+def assert_histories_agree(actual, expected, rtol):
+    """Each error within `rtol` of the one expected, relative to it."""
+    assert actual.dtype == expected.dtype == np.float64
+    assert actual.shape == expected.shape
+    difference = np.abs(actual / expected - 1)
+    worst = difference.argmax()
+    assert difference[worst] <= rtol, f"differs by {difference[worst]:.2e} at iteration {worst + 1}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _strict_backend(tmp_path_factory):
+    """Install the array-api-strict backend as a third party's package would be."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "nmf_accel_strict-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nmf-accel-strict\nVersion: 1.0\n")
+    points = "[nmf_accel.backends]\nstrict = strict_backend:StrictBackend\n"
+    (info / "entry_points.txt").write_text(points)
+    sys.path.append(str(site))
+    backends._registered.cache_clear()
+    yield
+    sys.path.remove(str(site))
+    backends._registered.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch):
+    """Neither the user's choice of backend nor the network has a part in a test."""
+
+    def refuse(*args, **options):
+        raise AssertionError("a test tried to download something")
+
+    monkeypatch.setattr(pooch, "retrieve", refuse)
+    monkeypatch.delenv(backends.VARIABLE, raising=False)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    """The name of each backend that can run here; CuPy under ``pytest -m gpu`` only."""
+    found = backends.probe(request.param)
+    require_or_skip(request.param, found.usable, found.reason)
+    return request.param
+
+
+def read_only(A):
+    A.flags.writeable = False
+    return A
+
+
+@pytest.fixture(scope="session")
+def punks_file():
+    """The CryptoPunks sheet, which is never downloaded by a test."""
+    path = datasets.punks_path()
+    require_or_skip("cryptopunks", path.exists(), f"{path} is not there")
+    return path
+
+
+@pytest.fixture(scope="session")
+def punks(punks_file):
+    """The first 500 CryptoPunks as a matrix, (1728, 500)."""
+    return read_only(datasets.cryptopunks(500).A)
+
+
+@pytest.fixture(scope="session")
+def sprites():
+    """The first 200 sprites as a matrix, (1728, 200)."""
+    return read_only(datasets.sprites(200).A)
+
+
+@pytest.fixture(scope="session")
+def punk_run(punks):
+    """``punk_run(backend, rank, dtype, max_iter)``: a factorization of 500 punks, run once."""
+
+    @cache
+    def run(backend, rank, dtype, max_iter):
+        return nmf(punks, rank, dtype=dtype, max_iter=max_iter, backend=backend)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def punk_oracle(punks):
+    """``punk_oracle(rank, max_iter)``: W, H and errors of the oracle in float64, run once."""
+
+    @cache
+    def run(rank, max_iter):
+        return reference_nmf(punks, rank, max_iter=max_iter)
+
+    return run
+
+
+def run_python(code, **variables):
+    """Run a script in a fresh interpreter, with these environment variables on top."""
+    environment = {**os.environ, **variables}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)

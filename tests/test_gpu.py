@@ -1,0 +1,116 @@
+"""What only a GPU can show; ``pytest -m gpu`` also runs every other test on CuPy."""
+
+import numpy as np
+import pytest
+from conftest import assert_histories_agree, assert_parity, require_or_skip
+from reference import reference_nmf
+
+from nmf_accel import backends, nmf
+
+pytestmark = pytest.mark.gpu
+CUPY = pytest.mark.parametrize("gpu", ["cupy"], indirect=True)
+
+
+@pytest.fixture(params=["cupy", "jax"])
+def gpu(request):
+    """The backends that run on a GPU here."""
+    found = backends.probe(request.param)
+    reason = found.reason or f"it runs on {found.device}, which is no GPU"
+    require_or_skip(request.param, found.usable and found.accelerated, reason)
+    return backends.get(request.param)
+
+
+def test_it_says_what_it_is(gpu):
+    found = gpu.probe()
+    assert found.device
+    assert found.version
+    assert backends.resolve("auto").probe().accelerated
+
+
+@pytest.mark.parametrize("rank", [16, 64])
+def test_parity_with_the_oracle(gpu, rank, sprites):
+    W, H, errors = reference_nmf(sprites, rank, max_iter=300)
+    result = nmf(sprites, rank, max_iter=300, backend=gpu.name)
+    assert_parity(result.W, W, 1e-10)
+    assert_parity(result.H, H, 1e-10)
+    assert_histories_agree(result.errors, errors, 1e-10)
+
+
+def test_float32_products_are_not_tf32(gpu):
+    rng = np.random.default_rng(0)
+    a, b = (rng.uniform(size=(512, 512)).astype(np.float32) for _ in range(2))
+    with gpu.scope():
+        product = gpu.to_numpy(gpu.matmul(*(gpu.asarray(x, x.dtype) for x in (a, b))))
+    exact = a.astype(np.float64) @ b
+    assert np.abs(product / exact - 1).max() < 1e-5  # TF32 is off by 1e-4 and more
+
+
+def test_device_in_device_out(gpu, sprites):
+    with gpu.scope():
+        A = gpu.asarray(sprites, np.dtype("float64"))
+    result = nmf(A, 8, max_iter=20)
+    for x in (result.W, result.H):
+        assert gpu.owns(x)
+        assert x.device == A.device
+    np.testing.assert_array_equal(
+        gpu.to_numpy(result.W), nmf(sprites, 8, max_iter=20, backend=gpu.name).W
+    )
+
+
+@CUPY
+def test_cupy_waits_for_the_device_once_a_chunk(gpu, sprites, monkeypatch):
+    import cupy
+
+    waits = []
+
+    def counted(plain):
+        def call(*args, **options):
+            waits.append(plain)
+            return plain(*args, **options)
+
+        return call
+
+    for owner, names in (
+        (cupy, ["asnumpy"]),
+        (cupy.ndarray, ["get", "item", "tolist", "__float__", "__int__", "__bool__"]),
+        (cupy.cuda.Stream, ["synchronize"]),
+        (cupy.cuda.runtime, ["deviceSynchronize", "streamSynchronize"]),
+    ):
+        for name in names:
+            monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+
+    def waits_of(max_iter):
+        waits.clear()
+        every = {"check_every": 256, "callback": lambda k, error: None}
+        nmf(sprites, 4, max_iter=max_iter, backend="cupy", **every)
+        return len(waits)
+
+    assert 0 < waits_of(8) == waits_of(256)
+
+
+@pytest.mark.parametrize("gpu", ["jax"], indirect=True)
+def test_jax_moves_nothing_to_the_host_within_a_chunk(gpu, sprites, monkeypatch):
+    import jax
+
+    plain = gpu.iterate
+
+    def guarded(*args):
+        with jax.transfer_guard_device_to_host("disallow_explicit"):
+            return plain(*args)
+
+    monkeypatch.setattr(gpu, "iterate", guarded)
+    assert nmf(sprites, 4, max_iter=100, backend="jax").n_iter == 100
+
+
+@CUPY
+def test_memory_of_cupy(gpu):
+    import cupy
+
+    A = np.random.default_rng(0).uniform(size=(1728, 10_000))
+    pool = cupy.get_default_memory_pool()
+    nmf(A[:, :100], 64, max_iter=2, backend="cupy")  # what cuBLAS keeps for itself
+    pool.free_all_blocks()
+    before = pool.total_bytes()
+    result = nmf(A, 64, max_iter=20, backend="cupy")
+    taken = pool.total_bytes() - before
+    assert taken <= 3 * (A.nbytes + result.W.nbytes + result.H.nbytes)

@@ -19,6 +19,7 @@ from .nmf import nmf
 from .problem import fingerprint
 from .results import Factorization, Interrupted
 from .store import StoreError
+from .study_cli import study
 from .sweep_cli import merge_command, show, sweep_command
 
 REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
@@ -214,7 +215,7 @@ def fetch(name: str) -> None:
     click.echo(f"{name}: {datasets.fetch_cryptopunks()}, SHA-256 verified")
 
 
-for command in (sweep_command, show, merge_command):
+for command in (sweep_command, show, merge_command, study):
     main.add_command(command)
 
 

@@ -1,0 +1,131 @@
+"""What is studied, and how: the settings of a study, checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from ..datasets import Dataset
+
+DEFAULT_RANKS = (16, 32, 64, 100, 128, 160, 200, 256)
+DEFAULT_IMAGES = 500
+TASKS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The numbers that decide what a study finds.
+
+    Attributes
+    ----------
+    dataset : str
+        ``cryptopunks``, ``sprites`` or a folder of images of one size.
+    n_images : int, optional
+        How many images, from the first; by default 500, or all of a folder.
+    tasks : tuple of int
+        Which of the tasks 1, 2 and 3.
+    ranks : tuple of int
+        The ranks d of Tasks 2 and 3; kept sorted, each once.
+    sigma : float
+        Standard deviation of the noise of Task 3, at least 0, on the scale 0 to 1 of a colour.
+    noise_seed : int
+        Of the noise.
+    seed : int
+        Of the random starts.
+    max_iter : int
+        Iterations of each run.
+    delta : float
+        δ > 0, added to the denominators.
+    dtype : {'float64', 'float32'}
+        Precision of the runs.
+    backend : str, optional
+        As for `nmf_accel.nmf`.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of range.
+    """
+
+    dataset: str
+    n_images: int | None = None
+    tasks: tuple[int, ...] = TASKS
+    ranks: tuple[int, ...] = DEFAULT_RANKS
+    sigma: float = 0.1
+    noise_seed: int = 1
+    seed: int = 0
+    max_iter: int = 1000
+    delta: float = 1e-9
+    dtype: str = "float64"
+    backend: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", tuple(sorted(set(self.tasks))))
+        object.__setattr__(self, "ranks", tuple(sorted(set(self.ranks))))
+        if unknown := [task for task in self.tasks if task not in TASKS]:
+            raise ValueError(f"there is no task {unknown[0]}; the tasks are 1, 2 and 3")
+        if not self.tasks:
+            raise ValueError("no task is named; the tasks are 1, 2 and 3")
+        if not self.ranks:
+            raise ValueError("no rank is named; give at least one, e.g. 16")
+        if self.ranks[0] < 1:
+            raise ValueError(f"a rank is {self.ranks[0]}; ranks must be at least 1")
+        for name, least in (("n_images", 1), ("max_iter", 1), ("seed", 0), ("noise_seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
+        if not 0 <= self.sigma < math.inf:
+            raise ValueError(f"sigma is {self.sigma}; it must be a finite number >= 0")
+        if not 0 < self.delta < math.inf:
+            raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
+        if self.dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype is {self.dtype!r}; it must be 'float64' or 'float32'")
+
+    @property
+    def curve_ranks(self) -> tuple[int, ...]:
+        """Up to three ranks whose histories are drawn: 16, 32 and 64 of the default ones."""
+        return tuple(rank for rank in self.ranks if rank <= 64)[-3:] or self.ranks[:3]
+
+    @property
+    def shown_rank(self) -> int:
+        """The rank whose pictures are shown: the one nearest to 64."""
+        return min(self.ranks, key=lambda rank: abs(rank - 64))
+
+    @property
+    def alike(self) -> float:
+        """Relative difference up to which two results of the loop count as the same."""
+        eps = float(np.finfo(self.dtype).eps)
+        return math.pow(eps, 0.4)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keywords of `nmf` that all runs share, save seed and iterations."""
+        return {"delta": self.delta, "dtype": self.dtype, "backend": self.backend}
+
+    def load(self) -> Dataset:
+        """The images.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than asked for, or the data set is a matrix without images.
+        nmf_accel.datasets.DatasetError
+            If there is no such data set.
+        """
+        named = self.dataset in ("cryptopunks", "sprites")
+        count = DEFAULT_IMAGES if named and self.n_images is None else self.n_images
+        data = datasets.load(self.dataset, count)
+        if data.pixels is None:
+            raise ValueError(
+                f"{self.dataset} is a matrix, and the study needs images: "
+                "cryptopunks, sprites or a folder of images"
+            )
+        return data
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings, ready for JSON."""
+        return asdict(self)

@@ -1,0 +1,86 @@
+"""A whole study: the tasks that were asked for, and their report."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from ..backends import resolve
+from ..datasets import Dataset
+from ..run import versions
+from . import report
+from .denoising import study_denoising
+from .image_tasks import study_images
+from .likeness import require_extra
+from .properties import study_properties
+from .report import Results
+from .runs import Progress, Runs, progress_bar, work
+from .settings import StudySettings
+
+REST = 0.1
+"""Share of the progress bar for figures and the report, relative to the runs."""
+
+
+def run_study(
+    settings: StudySettings, out: str | os.PathLike[str], progress: bool = False
+) -> Results:
+    """Do the tasks and write ``report.html``, ``study.json``, ``figures/`` and ``runs/``.
+
+    Runs that ``runs/`` has from before, of the same data with the same settings, are not done
+    again: an interrupted study goes on where it stopped.
+
+    Parameters
+    ----------
+    settings : StudySettings
+    out : path
+        The folder, made if it is not there.
+    progress : bool
+        Show one bar for the whole on stderr.
+
+    Raises
+    ------
+    MissingExtra
+        If the packages of the extra ``study`` are not installed.
+    ValueError, nmf_accel.BackendError, nmf_accel.datasets.DatasetError
+        If the data or the backend cannot be had.
+    """
+    require_extra()
+    out = Path(out)
+    settings = replace(settings, backend=resolve(settings.backend).name)
+    data = settings.load() if {2, 3} & set(settings.tasks) else None
+    cost = study_cost(settings, data)
+    with progress_bar(cost * (1 + REST), progress) as bar:
+        results = _tasks(Runs(settings, out / "runs", bar), data)
+        _write(results, out, bar, cost * REST)
+    return results
+
+
+def study_cost(settings: StudySettings, data: Dataset | None) -> float:
+    """Floating-point operations of the runs of Tasks 2 and 3; 1 if there are none."""
+    if data is None:
+        return 1.0
+    matrices = 1 + (3 in settings.tasks)
+    return sum(matrices * work(data.A.shape, d, settings.max_iter) for d in settings.ranks)
+
+
+def _tasks(runs: Runs, data: Dataset | None) -> Results:
+    """Do the tasks."""
+    settings = runs.settings
+    backend = resolve(settings.backend)
+    properties = study_properties(runs) if 1 in settings.tasks else None
+    images = None if data is None else study_images(runs, data)
+    denoising = study_denoising(runs, images) if images and 3 in settings.tasks else None
+    about = {
+        "backend": backend.name,
+        "device": backend.probe().device,
+        "versions": versions(backend),
+    }
+    return Results(settings, properties, images, denoising, about)
+
+
+def _write(results: Results, out: Path, bar: Progress, cost: float) -> None:
+    """Write the report."""
+    files = len(report.drawings(results)) + 2
+    for path in report.write(results, out):
+        bar.add(cost / files, f", {path.name}")

@@ -1,0 +1,127 @@
+"""What the numbers of Task 2 say."""
+
+from __future__ import annotations
+
+from . import Numbers, listed, number, percent
+
+
+def rank_and_bound(found: Numbers) -> str:
+    """2b: the rank, the bound from transparency, and how they compare."""
+    (m, n), transparent = found["shape"], found["always_transparent_pixels"]
+    rank, bound = found["matrix_rank"], found["rank_bound"]
+    opening = (
+        f"{transparent} of the {found['image_shape'][0] * found['image_shape'][1]} pixels are "
+        f"transparent in every image. Each is three rows of zeros, so the rank is at most "
+        f"min(m − 3 · {transparent}, n) = min({m - 3 * transparent}, {n}) = {bound}."
+    )
+    if found["zero_rows"] > 3 * transparent:
+        opening += (
+            f" Counting colours that are zero in every image as well, {found['zero_rows']} rows "
+            "are zero."
+        )
+    if rank == bound:
+        return f"{opening} The rank is {rank}: the bound is attained."
+    return (
+        f"{opening} The rank is {rank}, {bound - rank} less: the images are put together from "
+        "parts in few colours, and some images are sums and differences of others."
+    )
+
+
+def what_columns_show(found: Numbers) -> str:
+    """2c: how much of an image a component covers, by rank."""
+    shares = found["used_share_by_rank"]
+    first, last = min(shares), max(shares)
+    if first == last:
+        return (
+            f"At d = {first} a column of W uses {percent(shares[first])} of the rows, on average."
+        )
+    said = (
+        f"A column of W uses {percent(shares[first])} of the rows on average at d = {first}, and "
+        f"{percent(shares[last])} at d = {last}"
+    )
+    if shares[last] < 0.9 * shares[first]:
+        return (
+            f"{said}: with more components the columns turn from whole, ghostly figures into "
+            "parts of figures that are added up."
+        )
+    return f"{said}: the columns do not become more local as their number grows."
+
+
+def where_it_deviates(found: Numbers) -> str:
+    """2d: which images are reconstructed badly, and whether rarity has to do with it."""
+    one = found["deviation"]
+    errors, rare, carried = (
+        one["relative_error_by_image"],
+        one["rare_pixel_share"],
+        one["rare_squared_error_share"],
+    )
+    worst, best = one["worst"][0], one["best"][0]
+    text = (
+        f"The relative error of a single image lies between {percent(errors[best])} (image "
+        f"{best}) and {percent(errors[worst])} (image {worst}). Pixels with a colour that fewer "
+        f"than 5 % of the images have at that place are {percent(rare)} of all pixels and carry "
+        f"{percent(carried)} of the squared error"
+    )
+    if carried > 1.5 * rare:
+        text += f", {carried / rare:.1f} times their share: rare features are lost first."
+    else:
+        text += ": the error does not gather at rare features."
+    r = one["rarity_error_correlation"]
+    if r is not None:
+        strength = "strongly" if r > 0.6 else "somewhat" if r > 0.25 else "hardly"
+        text += f" How many such pixels an image has is {strength} correlated with its "
+        text += f"relative error (r = {r:.2f})."
+    return text
+
+
+def how_it_converges(found: Numbers) -> str:
+    """2e: how far the error is after a tenth of the iterations."""
+    parts, still = [], []
+    for d, errors in found["errors_by_iteration"].items():
+        tenth = errors[max(len(errors) // 10, 1) - 1]
+        above = tenth / errors[-1] - 1
+        parts.append(f"{percent(above)} above its end at d = {d}")
+        still.append(above)
+    text = f"After a tenth of the iterations the error is {listed(parts)}."
+    if len(still) > 1 and still[-1] > 1.2 * still[0]:
+        return f"{text} The higher the rank, the longer the iteration takes to settle."
+    return f"{text} No rank takes much longer than another to settle."
+
+
+def how_error_falls(found: Numbers) -> str:
+    """2f: the error by rank, beside the truncated SVD and what is stored."""
+    errors, bounds = found["error_by_rank"], found["svd_error_by_rank"]
+    (m, n), first, last = found["shape"], min(errors), max(errors)
+    even = m * n / (m + n)
+    text = (
+        f"From d = {first} to d = {last} the error goes from {number(errors[first])} to "
+        f"{number(errors[last])}, {percent(errors[last] / found['norm'])} of ‖A‖."
+    )
+    if bounds[first] > 0 and bounds[last] > 0:
+        ratio, end = errors[first] / bounds[first], errors[last] / bounds[last]
+        text += (
+            f" It is {ratio:.2f} times the bound at d = {first} and {end:.2f} times at d = {last}: "
+        )
+        text += (
+            "non-negativity costs more as the rank grows."
+            if end > 1.1 * ratio
+            else "non-negativity costs much the same at all ranks."
+        )
+    over = [d for d in errors if d > even]
+    text += f" W and H hold fewer numbers than A below d = mn/(m + n) = {number(even)}"
+    text += f"; at d = {listed(over)} they hold more." if over else ", so at all the ranks here."
+    return text
+
+
+def checked_on_runs(found: Numbers) -> str:
+    """1a and 1g again, on the runs of Task 2."""
+    smallest, increase = found["smallest_entry"], found["largest_increase"]
+    sign = "no entry of W or H is negative" if smallest >= 0 else f"W or H falls to {smallest:.3g}"
+    if increase == 0:
+        return f"In all these runs {sign}, and the error never increased."
+    small = increase <= 1e-9 * found["norm"]
+    size = "no more than rounding" if small else "more than rounding explains"
+    return (
+        f"In all these runs {sign}, and the error increased by at most {number(increase)} from one "
+        f"iteration to the next, {size}."
+    )

@@ -1,0 +1,160 @@
+"""What the numbers of Task 1 say."""
+
+from __future__ import annotations
+
+from . import Numbers, indexed, listed, number, percent
+
+
+def never_negative(found: Numbers) -> str:
+    """1a: what the check of the iterates says."""
+    smallest = min(found["smallest_entry"].values())
+    checked = (
+        f"In the first {found['iterates']} iterations at d = {found['rank']} on "
+        f"{listed([indexed(name) for name in found['smallest_entry']])} the smallest entry of "
+        f"any Wₖ or Hₖ is {number(smallest)}"
+    )
+    if smallest < 0:
+        return f"{checked}: a negative entry, which contradicts the argument."
+    return f"{checked}: none is negative, as the argument says."
+
+
+def fixed(found: Numbers, delta: float) -> str:
+    """1b: what the check of the fixed points says."""
+    exact, inexact = found["exact"], found["inexact"]
+    first = (
+        f"Where WH = A, the quotient differs from one by at most "
+        f"{number(exact['quotient_off_one'])}, and one iteration changes no entry of H by more "
+        f"than {number(exact['H_moves'])} of its size, which is the work of δ = {number(delta)} "
+        "and of rounding."
+    )
+    if exact["H_moves"] > 1e-3:
+        first = (
+            f"Where WH = A, one iteration still changes H by {number(exact['H_moves'])} of its "
+            "size: it is no fixed point, against the argument."
+        )
+    distance = f"‖A − WH‖ = {number(inexact['error'])}"
+    if inexact["quotient_off_one"] < 1e-3:
+        return (
+            f"{first} The condition on the quotient holds elsewhere too: where the run on A₂ with "
+            f"d = 1 ends, the quotient differs from one by only "
+            f"{number(inexact['quotient_off_one'])} although {distance}. WH = A is sufficient for "
+            "a fixed point, not necessary."
+        )
+    return (
+        f"{first} Where the run on A₂ with d = 1 ends, at {distance}, the quotient still differs "
+        f"from one by {number(inexact['quotient_off_one'])}: it has not yet come to a fixed point."
+    )
+
+
+def zeros(found: Numbers) -> str:
+    """1c: what the check of the start of zeros says."""
+    without = (
+        "Without δ the first update is 0/0, and every entry becomes NaN."
+        if found["without_delta_all_nan"]
+        else "Without δ the first update was a number, against the argument."
+    )
+    left = found["non_zeros_with_delta"]
+    with_delta = (
+        f"With δ all entries are still zero after {found['iterations']} updates."
+        if left == 0
+        else f"With δ {left} entries are not zero after {found['iterations']} updates."
+    )
+    refusal = (
+        f"The library refuses the start: “{found['refusal']}”."
+        if found["refusal"]
+        else "The library accepted the start, which it should not."
+    )
+    alive = found["non_zeros_in_zero_component"]
+    part = (
+        "stays zero as well, and the run is one of d = 1 only, with "
+        f"‖A − WH‖ = {number(found['error_with_zero_component'])} on A₄"
+        if alive == 0
+        else f"has {alive} entries that are not zero at the end"
+    )
+    return (
+        f"{without} {with_delta} {refusal} A single component that starts at zero, beside one "
+        f"that does not, {part}."
+    )
+
+
+def uniqueness(name: str, rank: int, difference: Numbers, alike: float) -> str:
+    """1d, 1e: what the two starts share, from the relative differences between them."""
+    same = {what: value <= alike for what, value in difference.items()}
+    opening = f"{indexed(name)}, d = {rank}:"
+    if not same["error"]:
+        return (
+            f"{opening} the two starts end at different errors (they differ by "
+            f"{percent(difference['error'])} of ‖A‖), so nothing is unique: each has come to a "
+            "place of its own, or needs more iterations."
+        )
+    if not same["product"]:
+        return (
+            f"{opening} both starts reach the same error, but not the same WH (relative "
+            f"difference {number(difference['product'])}): the best fit itself is not unique."
+        )
+    if same["factors"]:
+        return f"{opening} both starts give the same W and H, and so the same WH and error."
+    if same["scaled_factors"]:
+        return (
+            f"{opening} WH and the error are unique; W and H are so only up to the scale and the "
+            "order of the components. Once the columns of W are made to sum to one and put in the "
+            f"same order, they differ by {number(difference['scaled_factors'])}."
+        )
+    return (
+        f"{opening} WH and the error are unique, W and H are not, even when scale and order are "
+        f"made the same (relative difference {number(difference['scaled_factors'])}): different "
+        "non-negative factors have the same product."
+    )
+
+
+def monotone(found: Numbers, delta: float) -> str:
+    """1g: whether equation (17) held."""
+    increase = max(max(one["largest_increase"].values()) for one in found.values())
+    norm = max(one["norm"] for one in found.values())
+    if increase == 0:
+        return "The error never increased, in any iteration of any run: equation (17) holds."
+    if increase <= norm * max(delta, 1e-12):
+        return (
+            f"The largest increase from one iteration to the next, over all runs, is "
+            f"{number(increase)}: rounding and δ. Equation (17) holds."
+        )
+    return (
+        f"The error increased by up to {number(increase)} in one iteration, more than rounding "
+        "explains: equation (17) does not hold here."
+    )
+
+
+def depends_on_rank(name: str, found: Numbers) -> str:
+    """1g: where each d ends, beside the truncated SVD."""
+    norm, parts = found["norm"], []
+    for d, errors in found["errors"].items():
+        last, bound = errors[-1], found["svd_errors"][d]
+        end = f"at d = {d} the error ends at {number(last)}"
+        if bound == 0 and last < 1e-6 * norm:
+            parts.append(f"{end}, nothing but δ and rounding: the factorization is exact")
+        elif bound == 0:
+            parts.append(f"{end} and the bound is 0, so it is still on its way to an exact one")
+        elif last <= bound * (1 + 1e-3):
+            parts.append(f"{end}, the bound of the truncated SVD ({number(bound)})")
+        else:
+            parts.append(f"{end}, {percent(last / bound - 1)} above the bound {number(bound)}")
+    return f"{indexed(name)}, of rank {found['rank']}: {'; '.join(parts)}."
+
+
+def genres(found: Numbers) -> str:
+    """Section 2.1: who and what the two components stand for."""
+    parts = []
+    for k in (0, 1):
+        films = [f for f, g in zip(found["films"], found["genre_of_film"], strict=True) if g == k]
+        fans = [
+            v for v, g in zip(found["viewers"], found["genre_of_viewer"], strict=True) if g == k
+        ]
+        who = listed(fans) if fans else "nobody"
+        parts.append(
+            f"component {k + 1} is the stronger one in {listed(films) if films else 'no film'} "
+            f"and is what {who} mostly like{'s' * (len(fans) < 2)}"
+        )
+    return (
+        f"In the factorization {parts[0]}; {parts[1]}. WH differs from the ratings by "
+        f"{percent(found['relative_error'])}."
+    )

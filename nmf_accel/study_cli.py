@@ -1,0 +1,73 @@
+"""The command ``nmf-accel study``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import backend_option, dtype_option
+
+
+class Integers(click.ParamType[tuple[int, ...]]):
+    """Comma-separated integers."""
+
+    name = "INT,INT,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """``"16,32"`` as (16, 32)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of integers such as 16,32,64", param, ctx)
+
+
+@click.command()
+@click.argument("dataset", metavar="SOURCE")
+@click.option("--n-images", type=int, help="From the first. [default: 500, or all of a folder]")
+@click.option("--tasks", type=Integers(), default="1,2,3", show_default=True)
+@click.option("--ranks", type=Integers(), help="[default: 16,32,64,100,128,160,200,256]")
+@click.option("--sigma", type=float, default=0.1, show_default=True, help="Of the noise.")
+@click.option("--noise-seed", type=int, default=1, show_default=True, help="Of the noise.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random starts.")
+@click.option("--max-iter", type=int, default=1000, show_default=True, help="Iterations.")
+@click.option("--delta", type=float, default=1e-9, show_default=True, help="Added below.")
+@dtype_option
+@backend_option
+@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
+@click.option("--out", type=click.Path(path_type=Path), default="study", show_default=True)
+def study(progress: bool | None, out: Path, **options: Any) -> None:
+    """Do the course project, Tasks 1 to 3, on SOURCE and write a report.
+
+    SOURCE is cryptopunks, sprites or a folder of images of one size. What a former study left
+    in the folder is used where its data and settings were the same.
+    """
+    from .study import MissingExtra, StudySettings, run_study  # late: matplotlib is slow to import
+
+    show = sys.stderr.isatty() if progress is None else progress
+    started = time.perf_counter()
+    try:
+        given = {name: value for name, value in options.items() if value is not None}
+        results = run_study(StudySettings(**given), out, show)
+    except MissingExtra as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted; finished runs are kept in {out / 'runs'}, and the same command "
+            "goes on from there",
+            err=True,
+        )
+        sys.exit(130)
+    if results.denoising is not None:
+        found = results.denoising.numbers
+        best = found["best_rank"]
+        click.echo(
+            f"denoising is best at d = {best}: {found['clean_error_by_rank'][best]:.6g} from the "
+            f"clean images, where the noisy ones are {found['noise_norm']:.6g} from them"
+        )
+    click.echo(f"{out / 'report.html'} written in {time.perf_counter() - started:.0f} s")

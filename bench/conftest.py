@@ -15,13 +15,12 @@ def pytest_terminal_summary(terminalreporter, config):
     for run in session.benchmarks if session else ():
         case = run.extra_info.get("case")
         if case and not run.has_error:
-            # The fastest round: the least disturbed by whatever else the machine does.
-            spent = run.stats.min - run.extra_info.get("overhead", 0.0)
+            spent = run.stats.median - run.extra_info.get("overhead", 0.0)
             seconds[tuple(case)] = spent / run.extra_info["iterations"]
     rows = ratios(seconds)
     if not rows:
         return
-    terminalreporter.section("ratios of the fastest times, per iteration")
+    terminalreporter.section("ratios of the median times, per iteration")
     for row in rows:
         terminalreporter.write_line(f"{row['ratio']:8.3f}  {row['of']:32}{row['where']}")
     if path := config.getoption("--ratios"):

@@ -146,7 +146,7 @@ def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
     if name.startswith("complex"):
         raise TypeError(f"{of} is {name}; NMF needs real numbers, so pass abs({of}) or {of}.real")
     if not name.startswith(("float", "int", "uint", "bool", "bfloat")):
-        raise TypeError(f"{of} has dtype {name}; NMF needs real numbers, e.g. {of}.astype(float)")
+        raise TypeError(f"{of} has dtype {given}; NMF needs real numbers, e.g. {of}.astype(float)")
     if asked is None:
         return np.dtype("float32" if name in ("float16", "bfloat16", "float32") else "float64")
     try:

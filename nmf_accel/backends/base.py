@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array = Any  # an array of whichever library the backend stands for
@@ -81,7 +80,7 @@ class Backend(ABC):
             return self._probe()
         except ModuleNotFoundError as error:
             return Probe(False, f"{error.name} is not installed; {self.install}")
-        except Exception as error:  # drivers and compilers fail in ways of their own
+        except Exception as error:  # noqa: BLE001  drivers fail in ways of their own
             first_line = (str(error) or type(error).__name__).splitlines()[0]
             return Probe(False, f"installed, but unusable: {first_line}; {self.install}")
 

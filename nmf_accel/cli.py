@@ -25,9 +25,6 @@ from .sweep_cli import merge_command, show, sweep_command
 REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
 
 
-REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
-
-
 class Commands(click.Group):
     """A group that turns the library's errors into one clear line and exit status 2."""
 

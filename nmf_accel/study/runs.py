@@ -124,9 +124,8 @@ class Runs:
 
         def moved(iteration: int, error: float) -> None:
             nonlocal done
-            self.progress.add(
-                work(A.shape, rank, iteration - done), f", {name}, d = {rank}: {error:.4g}"
-            )
+            note = f"{name}, d = {rank}: {error:.4g}"
+            self.progress.add(work(A.shape, rank, iteration - done), note)
             done = iteration
 
         options = {key: value for key, value in wanted.items() if key != "data_sha256"}
@@ -139,11 +138,11 @@ class Runs:
 
 def stored(path: Path, wanted: Mapping[str, Any]) -> Factorization | None:
     """The factorization in a file if it is whole and was made with the settings `wanted`."""
+    if not zipfile.is_zipfile(path):
+        return None  # not there, or cut off
     try:
         found = Factorization.load(path)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None  # damaged, or of another version: it is made again
     if any(found.settings.get(key) != value for key, value in wanted.items()):
         return None

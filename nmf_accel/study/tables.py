@@ -46,7 +46,7 @@ def matrix(rows: Sequence[Sequence[float]]) -> str:
     return "\n".join("  ".join(f"{x:.4f}" for x in row) for row in rows)
 
 
-def or_dash(x: float | None, digits: str = ".4g") -> str:
+def or_dash(x: float | None, digits: str = "#.4g") -> str:
     """A number, or a dash where there is none."""
     return "–" if x is None else format(x, digits)
 

@@ -68,7 +68,9 @@ def _tasks(runs: Runs, data: Dataset | None) -> Results:
     """Do the tasks."""
     settings = runs.settings
     backend = resolve(settings.backend)
-    properties = study_properties(runs) if 1 in settings.tasks else None
+    # Task 1 is over in seconds and has no part in the cost.
+    small = replace(runs, progress=Progress())
+    properties = study_properties(small) if 1 in settings.tasks else None
     images = None if data is None else study_images(runs, data)
     denoising = study_denoising(runs, images) if images and 3 in settings.tasks else None
     about = {
@@ -83,4 +85,4 @@ def _write(results: Results, out: Path, bar: Progress, cost: float) -> None:
     """Write the report."""
     files = len(report.drawings(results)) + 2
     for path in report.write(results, out):
-        bar.add(cost / files, f", {path.name}")
+        bar.add(cost / files, path.name)

@@ -10,9 +10,14 @@ def about_noise(found: Numbers, norm: float) -> str:
     sigma, distance = found["sigma"], found["noise_norm"]
     if distance == 0:
         return f"With σ = {sigma:g} no noise is added: the noisy images are the clean ones."
+    others = [
+        f"σ = {other} it is {number(value)}"
+        for other, value in found["noise_norm_by_sigma"].items()
+        if other != f"{sigma:g}"
+    ]
     return (
         f"At σ = {sigma:g} the noise has the norm ‖A_noisy − A‖ = {number(distance)}, "
-        f"{percent(distance / norm)} of ‖A‖."
+        f"{percent(distance / norm)} of ‖A‖; at {listed(others)}."
     )
 
 
@@ -113,20 +118,41 @@ def beside_svd(found: Numbers) -> str:
             f" From its best rank to d = {last} its error grows by {percent(svd_growth)}, that of "
             f"NMF by {percent(growth)}."
         )
+    return f"{text} {_verdict(found)}{_best_as_seen(found)}"
+
+
+def _verdict(found: Numbers) -> str:
+    """Whether non-negativity helps, by the norm."""
+    ours, svd = found["clean_error_by_rank"], found["svd"]["clean_error_by_rank"]
+    best, svd_best = found["best_rank"], found["svd_best_rank"]
     nearer = [d for d in ours if d >= svd_best and ours[d] < svd[d]]
     if nearer and ours[best] < svd[svd_best]:
         return (
-            f"{text} At d = {listed(nearer)} NMF is the nearer of the two, and its best beats "
+            f"At d = {listed(nearer)} NMF is the nearer of the two, and its best beats "
             "the best of SVD: non-negativity helps against overfitting, as section 2.3 says."
         )
     if nearer:
         return (
-            f"{text} At d = {listed(nearer)} NMF is the nearer of the two, so non-negativity "
+            f"At d = {listed(nearer)} NMF is the nearer of the two, so non-negativity "
             "holds overfitting back, but the best of SVD is better than the best of NMF."
         )
     return (
-        f"{text} Nowhere from there on is NMF nearer than SVD: in this run non-negativity is no "
+        "Nowhere from there on is NMF nearer than SVD: in this run non-negativity is no "
         "help against overfitting."
+    )
+
+
+def _best_as_seen(found: Numbers) -> str:
+    """The best PSNR of both: clipping and opacity spare SVD what the norm counts."""
+    ours = [x for x in found["psnr_by_rank"].values() if x is not None]
+    svd = [x for x in found["svd"]["psnr_by_rank"].values() if x is not None]
+    if not ours or not svd:
+        return ""
+    gain = max(ours) - max(svd)
+    verdict = "NMF is ahead" if gain > 0.1 else "SVD is ahead" if gain < -0.1 else "they are equal"
+    return (
+        f" As pictures, clipped and with their opacity, {verdict}: the best PSNR is "
+        f"{max(ours):.1f} dB with NMF and {max(svd):.1f} dB with SVD."
     )
 
 

@@ -13,6 +13,10 @@ from reference import reference_nmf
 
 from nmf_accel import backends, datasets, nmf
 
+if folder := os.environ.get(datasets.FOLDER_VARIABLE):
+    # Tests change the working directory; a relative folder is meant from where pytest started.
+    os.environ[datasets.FOLDER_VARIABLE] = os.path.abspath(folder)
+
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("suite")
 

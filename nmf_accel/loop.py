@@ -74,12 +74,12 @@ class Iteration:
 
     def advance(self, state: State, A: Array, delta: Array) -> tuple[State, Array, Array]:
         """Update H, then W; return the state, N = H Aᵀ and H Hᵀ."""
-        backend, transpose = self.backend, self.backend.xp.matrix_transpose
+        backend = self.backend
         H, Wt, WtW = state
         H, _ = half_step(backend, self.rule, H, Wt, A, WtW, delta)
-        HHt = backend.matmul(H, transpose(H))
-        Wt, N = half_step(backend, self.rule, Wt, H, transpose(A), HHt, delta)
-        WtW = backend.matmul(Wt, transpose(Wt))
+        HHt = backend.matmul(H, H.mT)
+        Wt, N = half_step(backend, self.rule, Wt, H, A.mT, HHt, delta)
+        WtW = backend.matmul(Wt, Wt.mT)
         return (H, Wt, WtW), N, HHt
 
 

@@ -141,7 +141,7 @@ class Runner:
         if self.reference is None:
             return None
         backend = self.problem.backend
-        Wt = backend.xp.matrix_transpose(result.W)[None, ...]
+        Wt = result.W.mT[None, ...]
         error2 = residual2(backend, self.reference, Wt, result.H[None, ...])
         return float(np.sqrt(backend.to_numpy(error2)[0]))
 

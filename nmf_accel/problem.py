@@ -56,17 +56,16 @@ class Problem:
         backend = self.backend
         W = backend.asarray(W0, self.A.dtype)
         H = backend.asarray(H0, self.A.dtype)
-        Wt = backend.xp.matrix_transpose(W)
+        Wt = W.mT
         WtW = backend.matmul(Wt, W)
         return _keep(backend, H, self.columns, -1), _keep(backend, Wt, self.rows, -1), WtW
 
     def start_error(self, W0: Array, H0: Array) -> NDArray[np.float64]:
         """‖A − W0 H0‖_F of each run, over the zero rows and columns too: (R,)."""
         backend, (H, Wt, WtW) = self.backend, self.start(W0, H0)
-        transpose = backend.xp.matrix_transpose
         H0 = backend.asarray(H0, self.A.dtype)
-        everywhere = backend.inner(WtW, backend.matmul(H0, transpose(H0)))
-        kept = backend.inner(backend.matmul(Wt, transpose(Wt)), backend.matmul(H, transpose(H)))
+        everywhere = backend.inner(WtW, backend.matmul(H0, H0.mT))
+        kept = backend.inner(backend.matmul(Wt, Wt.mT), backend.matmul(H, H.mT))
         error2 = residual2(backend, self.A, Wt, H) + (everywhere - kept)
         return np.sqrt(np.asarray(backend.to_numpy(error2), dtype=np.float64))
 
@@ -75,7 +74,7 @@ class Problem:
         H, Wt, _ = state
         H = _put_back(self.backend, H, self.columns, self.shape[1])
         Wt = _put_back(self.backend, Wt, self.rows, self.shape[0])
-        return self.backend.xp.matrix_transpose(Wt), H
+        return Wt.mT, H
 
 
 def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
@@ -183,7 +182,7 @@ def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
     n = A.shape[1]
     # 2**20 entries at a time stay in cache; at most 32 blocks keep a compiled loop short.
     width = max(2**20 // (runs * m), -(-n // 32), 1)
-    W = backend.xp.matrix_transpose(Wt)
+    W = Wt.mT
     total = 0.0
     for k in range(0, n, width):
         block = slice(k, min(k + width, n))

@@ -1,4 +1,4 @@
-"""One iteration: the library's, its six matrix products alone, and scikit-learn's.
+"""One iteration beside its six matrix products alone, scikit-learn's, and NumPy's.
 
 ``pytest bench/`` on a quiet machine; ``pytest bench -m gpu`` for GPUs. The ratios come last.
 """
@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from conftest import timed
 
 from nmf_accel import backends, datasets, nmf
 from nmf_accel.loop import Loop
@@ -17,19 +18,10 @@ from nmf_accel.rules import lee_seung
 from nmf_accel.run import versions
 from nmf_accel.starts import random_start
 
-CHUNK = 10
-ROUNDS = {500: 40, 10_000: 5}
+CHUNK = {500: 100, 10_000: 10}
+ROUNDS = {500: 15, 10_000: 5}
 SAME = {"float64": 1e-10, "float32": 1e-5}
 CASES = [(500, 64), (10_000, 64), (10_000, 256)]
-BACKENDS = [
-    pytest.param(name, marks=[pytest.mark.gpu] if name == "cupy" else [])
-    for name in backends.names()
-]
-
-pytestmark = [
-    pytest.mark.parametrize("dtype", ["float64", "float32"]),
-    pytest.mark.parametrize(("n", "rank"), CASES, ids=lambda value: str(value)),
-]
 
 
 @cache
@@ -40,26 +32,11 @@ def matrix(n, dtype):
     return data.A.astype(dtype)
 
 
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    found = backends.probe(request.param)
-    if not found.usable:
-        pytest.skip(found.reason)
-    return backends.get(request.param)
-
-
-def ready(backend, n, rank, dtype):
-    """A loop on the device, before its first iteration."""
-    A = matrix(n, dtype)
-    problem = prepare(A, dtype, backend.name)
-    W0, H0 = random_start(A.shape, rank, 0, problem.mean)
-    return problem, Loop(problem, lee_seung, W0[None], H0[None], 1e-9)
-
-
-def describe(benchmark, what, backend, n, rank, dtype, **more):
+def describe(benchmark, backend, n, dtype, **more):
     """Everything needed to understand a timing later."""
     benchmark.extra_info.update(
-        case=[what, backend.name, dtype, n, rank],
+        n=n,
+        dtype=dtype,
         data="punks" if datasets.punks_path().exists() else "sprites",
         device=backend.probe().device,
         versions=versions(backend),
@@ -67,75 +44,52 @@ def describe(benchmark, what, backend, n, rank, dtype, **more):
     )
 
 
-def record_speed(benchmark, shape, rank):
-    """The shape that the loop runs on, and GFLOP/s of the six products in it."""
-    m, n = shape
-    flops = 4 * m * n * rank + 4 * (m + n) * rank**2
-    benchmark.extra_info["shape"] = [m, n]
-    if benchmark.stats:  # none with --benchmark-disable
-        seconds = benchmark.stats.stats.median - benchmark.extra_info.get("overhead", 0.0)
-        benchmark.extra_info["gflops"] = flops * benchmark.extra_info["iterations"] / seconds / 1e9
-
-
-def test_iteration(benchmark, backend, n, rank, dtype):
+def iterations(backend, n, rank, dtype):
+    """A function that runs a chunk of iterations and returns their errors, and its loop."""
+    A = matrix(n, dtype)
     with backend.scope():
-        problem, loop = ready(backend, n, rank, dtype)
+        problem = prepare(A, dtype, backend.name)
+        W0, H0 = random_start(A.shape, rank, 0, problem.mean)
+        loop = Loop(problem, lee_seung, W0[None], H0[None], 1e-9)
 
-        def chunk():
-            errors = loop.advance(CHUNK)
+    def chunk():
+        with backend.scope():
+            errors = loop.advance(CHUNK[n])
             backend.synchronize(loop.state)
-            return errors
+        return errors
 
-        first = chunk()  # compiles
-        describe(benchmark, "iteration", backend, n, rank, dtype, iterations=CHUNK)
-        benchmark.pedantic(chunk, rounds=ROUNDS[n], warmup_rounds=1)
-        record_speed(benchmark, problem.A.shape, rank)
-    expected = nmf(matrix(n, dtype), rank, max_iter=CHUNK, backend="numpy").errors
-    np.testing.assert_allclose(first[:, 0], expected, rtol=SAME[dtype])
+    return chunk, loop
 
 
-def test_products(benchmark, backend, n, rank, dtype):
-    """WᵀA, AHᵀ, WᵀW, HHᵀ, (WᵀW)H and W(HHᵀ) on the very arrays of the loop."""
-    with backend.scope():
-        problem, loop = ready(backend, n, rank, dtype)
-        transpose, A = backend.xp.matrix_transpose, problem.A
-        H, Wt, _ = (x[0, ...] for x in loop.state)
+def six_products(backend, loop, count):
+    """WᵀA, AHᵀ, WᵀW, HHᵀ, (WᵀW)H and W(HHᵀ), as many times, on the very arrays of the loop."""
+    matmul = backend.matmul
 
-        def six(state, A):
-            H, Wt = state
-            G, K = backend.matmul(Wt, transpose(Wt)), backend.matmul(H, transpose(H))
-            with_A = backend.matmul(Wt, A), backend.matmul(H, transpose(A))
-            return *with_A, G, K, backend.matmul(G, H), backend.matmul(K, Wt)
+    def six(state, A):
+        H, Wt = state
+        G, K = matmul(Wt, Wt.mT), matmul(H, H.mT)
+        return matmul(Wt, A), matmul(H, A.mT), G, K, matmul(G, H), matmul(K, Wt)
 
-        run = compiled(backend, six)
+    if backend.name == "jax":
+        import jax
 
-        def chunk():
-            for _ in range(CHUNK):
-                products = run((H, Wt), A)
+        six = jax.jit(six)
+
+    def chunk():
+        with backend.scope():
+            H, Wt, _ = (x[0, ...] for x in loop.state)
+            for _ in range(count):
+                products = six((H, Wt), loop.problem.A)
                 backend.synchronize(products)  # each time, or JAX would run several at once
             return products
 
-        products = chunk()
-        describe(benchmark, "products", backend, n, rank, dtype, iterations=CHUNK)
-        benchmark.pedantic(chunk, rounds=ROUNDS[n], warmup_rounds=1)
-        record_speed(benchmark, problem.A.shape, rank)
-        expected = backend.to_numpy(Wt) @ backend.to_numpy(A)
-        np.testing.assert_allclose(backend.to_numpy(products[0]), expected, rtol=1e-4)
+    return chunk
 
 
-def compiled(backend, function):
-    """`function` as the backend runs a step: under ``jit`` on JAX."""
-    if backend.name != "jax":
-        return function
-    import jax
-
-    return jax.jit(function)
-
-
-def test_sklearn(benchmark, n, rank, dtype):
-    """Its solver="mu" from the same start; CHUNK iterations more than those of `overhead`."""
+def sklearn_iterations(n, rank, dtype):
+    """Seconds of a chunk of iterations of scikit-learn's solver="mu", from the same start."""
     decomposition = pytest.importorskip("sklearn.decomposition")
-    backend, A = backends.get("numpy"), matrix(n, dtype)
+    A = matrix(n, dtype)
     W0, H0 = (x.astype(dtype) for x in random_start(A.shape, rank, 0, float(A.mean(dtype=float))))
     options = {"n_components": rank, "init": "custom", "solver": "mu", "tol": 0}
 
@@ -144,16 +98,27 @@ def test_sklearn(benchmark, n, rank, dtype):
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it did not converge
-            W = model.fit_transform(A, W=W0.copy(), H=H0.copy())
-        return time.perf_counter() - started, W @ model.components_
+            model.fit_transform(A, W=W0.copy(), H=H0.copy())
+        return time.perf_counter() - started
 
-    fit(1)
-    # What it does before the first iteration is no part of one.
-    overhead = float(np.median([fit(1)[0] for _ in range(ROUNDS[n])]))
-    more = {"iterations": CHUNK, "overhead": overhead}
-    describe(benchmark, "sklearn", backend, n, rank, dtype, **more)
-    _, WH = benchmark.pedantic(fit, args=(CHUNK + 1,), rounds=ROUNDS[n], warmup_rounds=1)
-    record_speed(benchmark, A.shape, rank)
-    # It updates W before H, so its path to a similar fit is another one.
-    expected = nmf(A, rank, max_iter=CHUNK + 1, backend="numpy").error
-    assert np.linalg.norm(A - WH) == pytest.approx(expected, rel=0.1)
+    # What it does before its first iteration is no part of one.
+    return lambda: fit(CHUNK[n] + 1) - fit(1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("n", "rank"), CASES, ids=str)
+def test_iteration(benchmark, beside, backend, n, rank, dtype):
+    chunk, loop = iterations(backend, n, rank, dtype)
+    first = chunk()  # compiles
+    products = six_products(backend, loop, CHUNK[n])
+    others = {"products": timed(products), "scikit-learn": sklearn_iterations(n, rank, dtype)}
+    if backend.name != "numpy":
+        others["numpy"] = timed(iterations(backends.get("numpy"), n, rank, dtype)[0])
+    beside(chunk, others, ROUNDS[n])
+    m, kept = loop.problem.A.shape
+    describe(benchmark, backend, n, dtype, shape=[m, kept], rank=rank, iterations=CHUNK[n])
+    if benchmark.stats:
+        flops = CHUNK[n] * (4 * m * kept * rank + 4 * (m + kept) * rank**2)
+        benchmark.extra_info["gflops"] = flops / benchmark.stats.stats.median / 1e9
+    expected = nmf(matrix(n, dtype), rank, max_iter=CHUNK[n], backend="numpy").errors
+    np.testing.assert_allclose(first[:, 0], expected, rtol=SAME[dtype])

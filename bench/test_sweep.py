@@ -1,13 +1,14 @@
-"""A sweep: the library's, and scikit-learn's solver="mu" in a loop and under joblib.
+"""A sweep beside scikit-learn's solver="mu" in a loop and under joblib.
 
-``pytest bench/test_sweep.py`` takes about 15 minutes on 2 cores; ``-k`` picks cases.
+``pytest bench/test_sweep.py`` takes about 30 minutes on 2 cores; ``-k`` picks cases.
 """
 
 import warnings
 
 import numpy as np
 import pytest
-from test_iteration import BACKENDS, describe, matrix
+from conftest import timed
+from test_iteration import describe, matrix
 
 from nmf_accel import backends, sweep
 from nmf_accel.starts import random_start
@@ -22,32 +23,6 @@ CASES = {
 GPU_CASES = {
     "ranks 16 to 512, 20 seeds": ([16, 32, 64, 128, 256, 512], 20),
 }
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    found = backends.probe(request.param)
-    if not found.usable:
-        pytest.skip(found.reason)
-    return backends.get(request.param)
-
-
-def describe_sweep(benchmark, what, backend, dtype, case, ranks, seeds, n):
-    """As for an iteration; a "rank" is the whole list."""
-    describe(benchmark, what, backend, n, case, dtype, iterations=1, max_iter=MAX_ITER)
-    benchmark.extra_info.update(ranks=ranks, seeds=seeds)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", CASES)
-def test_sweep(benchmark, backend, case, dtype):
-    ranks, seeds = CASES[case]
-    A = matrix(500, dtype)
-    options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": backend.name, "keep": "none"}
-    describe_sweep(benchmark, "sweep", backend, dtype, case, ranks, seeds, 500)
-    run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)
-    assert len(run.table) == len(ranks) * seeds
-    assert all(row["iterations"] == MAX_ITER for row in run.table)
 
 
 def fit_one(A, rank, seed):
@@ -65,30 +40,30 @@ def fit_one(A, rank, seed):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("how", ["loop", "joblib"])
-def test_sklearn(benchmark, how, case, dtype):
+def test_sweep(benchmark, beside, backend, case, dtype):
     joblib = pytest.importorskip("joblib")
     pytest.importorskip("sklearn")
     ranks, seeds = CASES[case]
     A = np.array(matrix(500, dtype))
     runs = [(rank, seed) for rank in ranks for seed in range(seeds)]
 
+    def ours():
+        options = {"max_iter": MAX_ITER, "backend": backend.name, "keep": "none"}
+        return sweep(A, ranks, seeds, **options).table
+
     def in_a_loop():
         return [fit_one(A, rank, seed) for rank, seed in runs]
 
     def in_two_processes():
-        tasks = (joblib.delayed(fit_one)(A, rank, seed) for rank, seed in runs)
-        return joblib.Parallel(n_jobs=2)(tasks)
+        return joblib.Parallel(n_jobs=2)(joblib.delayed(fit_one)(A, *run) for run in runs)
 
-    what = {"loop": in_a_loop, "joblib": in_two_processes}[how]
-    describe_sweep(
-        benchmark, f"sklearn-{how}", backends.get("numpy"), dtype, case, ranks, seeds, 500
-    )
-    errors = benchmark.pedantic(what, rounds=ROUNDS, warmup_rounds=how == "joblib")
-    assert len(errors) == len(runs)
-    ours = sweep(A, ranks[:1], 1, max_iter=MAX_ITER, backend="numpy", keep="none").table[0]
+    others = {"scikit-learn": timed(in_a_loop), "scikit-learn, joblib": timed(in_two_processes)}
+    table = beside(ours, others, ROUNDS)
+    describe(benchmark, backend, 500, dtype, ranks=ranks, seeds=seeds, max_iter=MAX_ITER)
+    assert [(row["rank"], row["seed"]) for row in table] == runs
+    assert all(row["iterations"] == MAX_ITER for row in table)
     # It updates W before H, so its path to a similar fit is another one.
-    assert errors[0] == pytest.approx(ours["error"], rel=0.1)
+    assert fit_one(A, *runs[0]) == pytest.approx(table[0]["error"], rel=0.1)
 
 
 @pytest.mark.gpu
@@ -103,11 +78,11 @@ def test_gpu_sweep(benchmark, case, name, n, dtype):
         pytest.skip(found.reason or f"{name} has no GPU here")
     ranks, seeds = GPU_CASES[case]
     A = matrix(n, dtype)
-    describe_sweep(benchmark, "sweep", backends.get(name), dtype, case, ranks, seeds, n)
     m, size = int(A.any(axis=1).sum()), np.dtype(dtype).itemsize
     flops = sum(4 * m * n * d + 4 * (m + n) * d**2 for d in ranks) * seeds * MAX_ITER
     # A once per half-step and batch of one rank; every factor read and written once.
     moved = sum(2 * m * n + 4 * (m + n) * d * seeds for d in ranks) * MAX_ITER * size
+    describe(benchmark, backends.get(name), n, dtype, ranks=ranks, seeds=seeds, max_iter=MAX_ITER)
     benchmark.extra_info.update(flops=flops, bytes=moved)
     options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": name, "keep": "none"}
     run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)

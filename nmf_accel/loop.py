@@ -105,8 +105,8 @@ class Loop:
         self.delta = delta
         self.state = problem.start(W0, H0)
         self.trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
-        # Once in many iterations the residual costs next to nothing.
-        self.careful = stride > 1
+        # Where care must be compiled in, better at once: with strides it costs little.
+        self.careful = stride > 1 and problem.backend.compiles
 
     def advance(self, count: int) -> NDArray[np.float64]:
         """Run `count` iterations and return the errors recorded: (records, runs).

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from .backends import owner
 from .backends.base import Array
@@ -156,7 +159,21 @@ def starting_factors(
     ):
         start = random if given is None else _checked_start(problem, A, name, given, shape)
         starts.append(start[None, ...])
+    if W0 is not None or H0 is not None:
+        _check_size(problem, *starts)
     return starts[0], starts[1]
+
+
+def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
+    """Raise if (WᵀW)H or W(HHᵀ) could overflow, which would end in zeros, not in an error."""
+    backend = problem.backend
+    arrays = [backend.asarray(x, problem.dtype) for x in (W0, H0)]
+    w, h = (math.sqrt(float(backend.inner(x, x)[0])) for x in arrays)
+    if not w * h * max(w, h) < np.finfo(problem.dtype).max:
+        raise ValueError(
+            f"W0 and H0 are so large (norms {w:.3g} and {h:.3g}) that their products overflow "
+            f"{problem.dtype.name}; scale them so that W0 H0 is of the size of A"
+        )
 
 
 def _checked_start(

@@ -177,16 +177,17 @@ def check_entries(backend: Backend, A: Array, name: str = "A") -> None:
 
 
 def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
-    """‖A − W H‖² of each run, computed directly, in blocks of columns to spare memory."""
-    runs, _, m = Wt.shape
-    n = A.shape[1]
-    # 2**20 entries at a time stay in cache; at most 32 blocks keep a compiled loop short.
-    width = max(2**20 // (runs * m), -(-n // 32), 1)
+    """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
+    runs = Wt.shape[0]
+    m, n = A.shape
+    # 2**18 entries at a time stay in cache; at most 32 blocks keep a compiled loop short.
+    height = max(2**18 // (runs * n), -(-m // 32), 1)
     W = Wt.mT
     total = 0.0
-    for k in range(0, n, width):
-        block = slice(k, min(k + width, n))
-        rest = A[:, block] - backend.matmul(W, H[:, :, block])
+    for k in range(0, m, height):
+        block = slice(k, min(k + height, m))
+        rest = backend.matmul(W[:, block, :], H)
+        rest -= A[block, :]
         total = total + backend.inner(rest, rest)
     return total
 

@@ -99,7 +99,7 @@ def sweep_command(
         A, reference = add_noise(A, sigma, noise_seed), A
     show = sys.stderr.isatty() if progress is None else progress
     # A job that is told to end stops as on Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    handler = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         result = sweep(
             A, ranks, reference=reference, store=out, about=about, progress=show, **options
@@ -108,6 +108,8 @@ def sweep_command(
         done = len(Store.read(out).rows) if (out / "sweep.json").exists() else 0
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     if result.skipped:
         click.echo(f"{result.skipped} runs were in {out} already", err=True)
     echo_runs(result, out, as_json)

@@ -140,6 +140,15 @@ def test_bad_starts(backend, name, start, message):
         run(GOOD, backend=backend, **{name: start})
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize(("w", "h"), [(1e25, 1), (1, 1e25), (1e15, 1e12)])
+def test_starts_that_overflow_would_end_in_zeros(backend, w, h):
+    starts = {"W0": np.full((3, 2), w), "H0": np.full((2, 4), h)}
+    with pytest.raises(ValueError, match=r"W0 and H0 are so large .* overflow float32; scale"):
+        run(GOOD, backend=backend, dtype="float32", **starts)
+    assert np.isfinite(run(GOOD, backend=backend, dtype="float64", **starts).error)
+
+
 @pytest.mark.parametrize(
     "start", [np.ones((3, 2)) * 1j, np.full((3, 2), "a"), np.full((3, 2), None)]
 )
@@ -261,9 +270,10 @@ def test_results_may_be_written_to(backend):
 
 
 def test_overflow_on_the_way_is_an_error_not_a_result(backend):
-    A, W0 = (1e15 * GOOD).astype(np.float32), np.full((3, 2), 1e25, np.float32)
+    A = (1e17 * GOOD).astype(np.float32)
+    starts = {"W0": np.full((3, 2), 1e-15), "H0": np.full((2, 4), 1e10)}  # δ = 1e-9 rules at first
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="overflowed float32"):
-        run(A, W0=W0, backend=backend)
+        run(A, backend=backend, **starts)
 
 
 def test_interrupted_keeps_what_there_is(backend):

@@ -145,6 +145,8 @@ def echo_summary(result: Factorization, written: list[Path]) -> None:
     rows = [
         ["error ‖A − WH‖", f"{result.error:.8g}"],
         ["relative error", f"{result.relative_error:.6g}"],
+        ["KKT residual", f"{result.kkt:.3g} of the start's"],
+        ["solver", f"{numbers['solver']}" + f", {result.dead} dead components" * (result.dead > 0)],
         ["iterations", f"{result.n_iter} ({result.stopped_because})"],
         ["time per iteration", f"{1e3 * result.seconds_per_iteration:.3g} ms"],
         ["total time", f"{result.seconds:.3g} s"],

@@ -7,12 +7,22 @@ from typing import Any
 import click
 
 from .backends import VARIABLE
+from .rules import SOLVERS
+from .run import STOPS
+from .starts import INITS
 
 backend_option = click.option(
     "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
 )
 dtype_option = click.option(
     "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True
+)
+
+solver_option = click.option(
+    "--solver", type=click.Choice([*SOLVERS, "auto"]), default="mu", show_default=True
+)
+inner_option = click.option(
+    "--inner", type=int, help="Repeats with the same products with A. [default: by solver]"
 )
 
 
@@ -28,7 +38,23 @@ def fit_options(command: Any) -> Any:
             click.option(
                 "--check-every", type=int, default=10, show_default=True, help="For --tol."
             ),
-            click.option("--delta", type=float, default=1e-9, show_default=True),
+            click.option("--delta", type=float, help="δ of mu; by default 1e-9 mean(A)^1.5."),
+            solver_option,
+            inner_option,
+            click.option(
+                "--stop",
+                type=click.Choice(STOPS),
+                default="error",
+                show_default=True,
+                help="What --tol is held against.",
+            ),
+            click.option(
+                "--init",
+                type=click.Choice(INITS),
+                default="random",
+                show_default=True,
+                help="The start.",
+            ),
         ]
     ):
         command = option(command)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends.base import LONGEST_CHUNK, Array, Backend, State
-from .problem import Problem, residual2
+from .problem import Problem, residual2, violation2
 from .rules import Rule
 
 TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
@@ -43,13 +43,21 @@ class Iteration:
     Calling it gives the next state and ‖A − W H‖² of each run, from products that the
     iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual is
     computed as well and takes over, entry by entry, where that formula is inaccurate. With
-    `strides`, `unmeasured` iterations go before, whose errors nobody asks for.
+    `strides`, `unmeasured` iterations go before, whose errors nobody asks for. With `certify`,
+    it also gives the squared KKT residual between its two half-steps, where the products with
+    A for both gradients are at hand.
     """
 
     backend: Backend
     rule: Rule
     careful: bool = False
     strides: bool = False
+    certify: bool = False
+
+    @property
+    def measures(self) -> int:
+        """Numbers measured of each run."""
+        return 1 + self.certify
 
     def __call__(
         self,
@@ -60,27 +68,31 @@ class Iteration:
         delta: Array,
         unmeasured: Array,
     ) -> tuple[State, Array]:
-        """Next state and squared error of each run."""
+        """Next state and what is measured of it: (measures, runs)."""
+        backend, inner = self.backend, self.backend.inner
         if self.strides:
-            state = self.backend.repeat(lambda x: self.advance(x, A, delta)[0], state, unmeasured)
-        state, N, HHt = self.advance(state, A, delta)
-        H, Wt, WtW = state
-        inner = self.backend.inner
+            state = backend.repeat(lambda x: self.advance(x, A, delta)[0], state, unmeasured)
+        new, (M, N, HHt) = self.advance(state, A, delta)
+        H, Wt, WtW = new
         error2 = norm2 - 2 * inner(N, Wt) + inner(WtW, HHt)
         if self.careful:
-            direct = residual2(self.backend, A, Wt, H)
-            error2 = self.backend.xp.where(error2 >= trusted, error2, direct)
-        return state, error2
+            direct = residual2(backend, A, Wt, H)
+            error2 = backend.xp.where(error2 >= trusted, error2, direct)
+        if not self.certify:
+            return new, error2[None, :]
+        _, Wt, WtW = state  # between the half-steps, only H is new
+        kkt2 = violation2(backend, H, M, WtW) + violation2(backend, Wt, N, HHt)
+        return new, backend.xp.stack([error2, kkt2])
 
-    def advance(self, state: State, A: Array, delta: Array) -> tuple[State, Array, Array]:
-        """Update H, then W; return the state, N = H Aᵀ and H Hᵀ."""
+    def advance(self, state: State, A: Array, delta: Array) -> tuple[State, tuple[Array, ...]]:
+        """Update H, then W; return the state and the products WᵀA, H Aᵀ and H Hᵀ on the way."""
         backend = self.backend
         H, Wt, WtW = state
-        H, _ = half_step(backend, self.rule, H, Wt, A, WtW, delta)
+        H, M = half_step(backend, self.rule, H, Wt, A, WtW, delta)
         HHt = backend.matmul(H, H.mT)
         Wt, N = half_step(backend, self.rule, Wt, H, A.mT, HHt, delta)
         WtW = backend.matmul(Wt, Wt.mT)
-        return (H, Wt, WtW), N, HHt
+        return (H, Wt, WtW), (M, N, HHt)
 
 
 class Loop:
@@ -94,14 +106,24 @@ class Loop:
     delta : float
     stride : int
         The error is recorded after every `stride` iterations, and after the last one.
+    certify : bool
+        Record the KKT residual too.
     """
 
     def __init__(
-        self, problem: Problem, rule: Rule, W0: Array, H0: Array, delta: float, stride: int = 1
+        self,
+        problem: Problem,
+        rule: Rule,
+        W0: Array,
+        H0: Array,
+        delta: float,
+        stride: int = 1,
+        certify: bool = False,
     ) -> None:
         self.problem = problem
         self.rule = rule
         self.stride = stride
+        self.certify = certify
         self.delta = delta
         self.state = problem.start(W0, H0)
         self.trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
@@ -109,24 +131,26 @@ class Loop:
         self.careful = stride > 1 and problem.backend.compiles
 
     def advance(self, count: int) -> NDArray[np.float64]:
-        """Run `count` iterations and return the errors recorded: (records, runs).
+        """Run `count` iterations; return what was recorded: (records, measures, runs).
+
+        The measures are the error and, with `certify`, the KKT residual.
 
         `count` is a multiple of the stride or less than it, and at most LONGEST_CHUNK strides.
         Interrupted, it leaves the state as it was before the call.
         """
         problem, backend = self.problem, self.problem.backend
         stride = min(self.stride, count)
-        step = Iteration(backend, self.rule, self.careful, self.stride > 1)
+        step = Iteration(backend, self.rule, self.careful, self.stride > 1, self.certify)
         constants = (problem.A, problem.norm2, self.trusted, self.delta, stride - 1)
-        state, errors2 = backend.iterate(step, self.state, constants, count // stride)
-        error2 = backend.to_numpy(errors2)[: count // stride]
-        if not self.careful and bool((error2 < self.trusted).any()):
+        state, measured = backend.iterate(step, self.state, constants, count // stride)
+        squares = backend.to_numpy(measured)[: count // stride]
+        if not self.careful and bool((squares[:, 0] < self.trusted).any()):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule
             # is per iteration and run, so the outcome does not depend on where chunks end.
             self.careful = True
             return self.advance(count)
         self.state = state
-        return np.asarray(np.sqrt(error2))
+        return np.asarray(np.sqrt(squares))
 
     def keep(self, slots: list[int]) -> None:
         """Go on with some of the runs only."""
@@ -137,7 +161,7 @@ class Loop:
 def chunks(
     loop: Loop, max_iter: int, every: int | None = None, seconds: float = 0.1
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Advance `loop` by exactly `max_iter` iterations; yield each chunk's length and errors.
+    """Advance `loop` by exactly `max_iter` iterations; yield each chunk's length and records.
 
     A chunk ends at each multiple of `every`; without it, a chunk takes about `seconds`, so that
     a progress bar moves and Ctrl-C is heard while the device is kept busy.
@@ -150,9 +174,9 @@ def chunks(
         count = min(count, max_iter - done, LONGEST_CHUNK * loop.stride)
         # Whole strides, except that the last may be a shorter one.
         count = count // loop.stride * loop.stride or min(loop.stride, max_iter - done)
-        errors = loop.advance(count)
+        recorded = loop.advance(count)
         done += count
-        yield count, errors
+        yield count, recorded
         if every is None:
             pace = count / max(time.perf_counter() - started, 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))

@@ -12,7 +12,6 @@ from .nmf import progress_bar
 from .problem import Problem, residual2
 from .results import Factorization
 from .run import Batch, Settings
-from .starts import random_start
 from .store import Row, Store, best_of
 
 BAR = "{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]"
@@ -68,7 +67,7 @@ class Runner:
     def go(self, missing: list[Settings], progress: bool) -> None:
         """Run all."""
         batches = list(self.batches(missing))  # refuses what does not fit before anything runs
-        work = float(sum(self.work(s) * s.max_iter for s in missing))
+        work = sum(self.work(s) * s.max_iter for s in missing)
         done = 0
         with progress_bar(work, progress, bar_format=BAR) as move:
             for runs, size in batches:
@@ -102,7 +101,7 @@ class Runner:
         if problem.backend.compiles:
             # A smaller last batch would be compiled anew; fill it up with runs to throw away.
             seeds += [first.seed] * (size - len(runs))
-        starts = [random_start(problem.shape, first.rank, seed, problem.mean) for seed in seeds]
+        starts = [problem.draw(first.rank, seed, first.init) for seed in seeds]
         W0, H0 = (np.stack(factors) for factors in zip(*starts, strict=True))
         return Batch(problem, first, W0, H0, stride=first.check_every)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .backends import get, owner, resolve
 from .backends.base import Array, Backend, State
+from .starts import random_start, svd_start
 
 Index = NDArray[np.intp]
 
@@ -51,6 +52,14 @@ class Problem:
         """float32 or float64."""
         return np.dtype(str(self.A.dtype).rpartition(".")[2])
 
+    def draw(self, rank: int, seed: int, init: str) -> tuple[Array, Array]:
+        """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
+        if init == "random":
+            return random_start(self.shape, rank, seed, self.mean)
+        A = _put_back(self.backend, self.A, self.columns, self.shape[1])
+        A = _put_back(self.backend, A.mT, self.rows, self.shape[0]).mT
+        return svd_start(self.backend.to_numpy(A), rank, seed, init)
+
     def start(self, W0: Array, H0: Array) -> State:
         """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
         backend = self.backend
@@ -68,6 +77,16 @@ class Problem:
         kept = backend.inner(backend.matmul(Wt, Wt.mT), backend.matmul(H, H.mT))
         error2 = residual2(backend, self.A, Wt, H) + (everywhere - kept)
         return np.sqrt(np.asarray(backend.to_numpy(error2), dtype=np.float64))
+
+    def violation(self, W: Array, H: Array) -> NDArray[np.float64]:
+        """KKT residual at W (R, m, d), H (R, d, n), over the zero rows and columns too: (R,)."""
+        backend, (kept_H, kept_Wt, WtW) = self.backend, self.start(W, H)
+        Wt, H = (backend.asarray(x, self.A.dtype) for x in (W.mT, H))
+        M = _put_back(backend, backend.matmul(kept_Wt, self.A), self.columns, self.shape[1])
+        N = _put_back(backend, backend.matmul(kept_H, self.A.mT), self.rows, self.shape[0])
+        kkt2 = violation2(backend, H, M, WtW)
+        kkt2 = kkt2 + violation2(backend, Wt, N, backend.matmul(H, H.mT))
+        return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
 
     def factors(self, state: State) -> tuple[Array, Array]:
         """W (R, m, d) and H (R, d, n) of a state, on the device."""
@@ -190,6 +209,20 @@ def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
         rest -= A[block, :]
         total = total + backend.inner(rest, rest)
     return total
+
+
+def violation2(backend: Backend, X: Array, N: Array, G: Array) -> Array:
+    """Squared norm of the projected gradient with respect to X, of each run.
+
+    The entries of G X − N that the KKT conditions want to be zero: all but those that are
+    positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
+    """
+    gradient = backend.matmul(G, X) - N
+    # Compilers flush what is smaller than a normal number to zero; libraries do not.
+    smallest = float(backend.xp.finfo(X.dtype).smallest_normal)
+    wrong = (X >= smallest) | (gradient < 0)
+    gradient = backend.xp.where(wrong, gradient, backend.xp.zeros_like(gradient))
+    return backend.inner(gradient, gradient)
 
 
 def _nonzero(backend: Backend, largest: Array) -> Index | None:

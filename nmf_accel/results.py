@@ -54,6 +54,9 @@ class Factorization:
         Iterations between two recorded errors; 1 for `nmf`.
     norm : float
         ‖A‖_F.
+    kkt : float, optional
+        ‖projected gradient‖ at W, H, relative to that of the start: 0 at a stationary point.
+        A sweep gives it with ``stop='kkt'`` only, as it was in the middle of the last iteration.
     converged : bool
         Whether `tol` was met.
     stopped_because : str
@@ -63,10 +66,11 @@ class Factorization:
     seconds_per_iteration : float
         Without the first chunk of iterations, where a compiler may have been at work.
     flops_per_iteration : float
-        Floating-point operations of the six matrix products of one iteration.
+        Floating-point operations of the six matrix products of one iteration; other solvers
+        do more.
     settings : mapping
-        rank, seed, max_iter, tol, check_every, delta, dtype, backend, device, versions, and
-        whatever was said of the data.
+        rank, seed, max_iter, tol, check_every, delta, solver, inner, stop, init, dtype, backend,
+        device, versions, and whatever was said of the data.
     W0, H0 : array, optional
         The starts, if they were given rather than drawn from the seed.
     """
@@ -77,6 +81,7 @@ class Factorization:
     n_iter: int
     stride: int
     norm: float
+    kkt: float | None
     converged: bool
     stopped_because: str
     seconds: float
@@ -107,6 +112,13 @@ class Factorization:
         """‖A − W H‖_F / ‖A‖_F."""
         return self.error / self.norm
 
+    @property
+    def dead(self) -> int:
+        """How many components are zero in W or in H, and so add nothing."""
+        W, H = _to_numpy(self.W), _to_numpy(self.H)
+        assert W is not None and H is not None  # noqa: PT018
+        return int(np.sum(~(W.any(axis=0) & H.any(axis=1))))
+
     def reconstruct(self, columns: Any = slice(None)) -> Array:
         """W H, or some columns of it: (m, n) or (m, len(columns))."""
         return self.W @ self.H[:, columns]
@@ -116,6 +128,7 @@ class Factorization:
         return {
             "error": self.error,
             "relative_error": self.relative_error,
+            "kkt": self.kkt,
             "iterations": self.n_iter,
             "converged": self.converged,
             "stopped_because": self.stopped_because,

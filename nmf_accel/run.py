@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import platform
 import time
+import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,12 @@ from .backends.base import Array, Backend
 from .loop import Loop, chunks
 from .problem import Problem
 from .results import Factorization
-from .rules import lee_seung
+from .rules import SOLVERS, make
+from .starts import INITS
+
+DELTA = 1e-9
+"""δ where none is given, relative to the size of the denominators."""
+STOPS = ("error", "kkt")
 
 
 @dataclass(frozen=True)
@@ -29,22 +35,63 @@ class Settings:
     max_iter: int = 1000
     tol: float = 0.0
     check_every: int = 10
-    delta: float = 1e-9
+    delta: float | None = None
+    solver: str = "mu"
+    inner: int | None = None
+    stop: str = "error"
+    init: str = "random"
 
     def __post_init__(self) -> None:
-        for name, least in (("rank", 1), ("seed", 0), ("max_iter", 1), ("check_every", 1)):
+        for name, known in (("solver", (*SOLVERS, "auto")), ("stop", STOPS), ("init", INITS)):
             value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+        least_of = {"rank": 1, "seed": 0, "max_iter": 1, "check_every": 1, "inner": 1}
+        for name, least in least_of.items():
+            value = getattr(self, name)
+            if value is None and name == "inner":
+                continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise TypeError(f"{name} is {value!r}; it must be an integer")
             if value < least:
                 raise ValueError(f"{name} is {value}; it must be at least {least}")
             object.__setattr__(self, name, int(value))
         for name in ("tol", "delta"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.tol < 1:
             raise ValueError(f"tol is {self.tol}; it must be in [0, 1), and 0 turns it off")
-        if not (self.delta > 0 and math.isfinite(self.delta)):
+        if self.delta is not None and not 0 < self.delta < math.inf:
             raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
+
+    def on(self, problem: Problem) -> Settings:
+        """The settings with what was left open settled for a problem."""
+        solver = choose(self.rank, problem) if self.solver == "auto" else self.solver
+        if solver == "mu" and self.init == "nndsvd":
+            warnings.warn(
+                "init='nndsvd' has zeros, which never leave under solver='mu'; take 'nndsvda', "
+                "'nndsvdar' or another solver",
+                stacklevel=4,
+            )
+        inner = self.inner or SOLVERS[solver]
+        return replace(self, delta=self.delta_on(problem), solver=solver, inner=inner)
+
+    def delta_on(self, problem: Problem) -> float:
+        """δ for a problem."""
+        if self.delta is None:
+            # Denominators are of the size of mean(A)^1.5: c A gives c times the same fit.
+            delta = float(DELTA * problem.mean**1.5)
+            advice = "scale A, for instance divide it by its maximum"
+        else:
+            delta, advice = self.delta, "take a larger one"
+        if problem.dtype.type(delta) == 0:
+            raise ValueError(f"delta is {delta}, which is zero in {problem.dtype.name}; {advice}")
+        return delta
+
+
+def choose(rank: int, problem: Problem) -> str:
+    """The solver that reaches a given error soonest, as measured (bench/test_time_to_error.py)."""
+    return "hals"
 
 
 @dataclass
@@ -59,6 +106,8 @@ class Run:
         Iterations done.
     last : float
         Error at the last check of `tol`.
+    kkt : float, optional
+        KKT residual last recorded, where it is.
     seconds : float
         Its share of the wall time.
     first_chunk : (int, float)
@@ -72,6 +121,7 @@ class Run:
     errors: list[NDArray[np.float64]] = field(default_factory=list)
     n_iter: int = 0
     last: float = math.inf
+    kkt: float | None = None
     seconds: float = 0.0
     first_chunk: tuple[int, float] = (0, 0.0)
     converged: bool = False
@@ -121,15 +171,20 @@ class Batch:
         stride: int = 1,
     ) -> None:
         self.problem = problem
-        self.settings = settings
+        self.settings = settings = settings.on(problem)
         self.every = settings.check_every if checked or settings.tol else None
+        self.certify = settings.stop == "kkt"
+        self.runs = [Run() for _ in range(W0.shape[0])]
+        if self.certify or len(self.runs) == 1:
+            # Relative to the start's, which may be a solution already.
+            self.start_kkts = [kkt or 1.0 for kkt in problem.violation(W0, H0).tolist()]
         if settings.tol:
             self.start_errors = problem.start_error(W0, H0)
-            self.runs = [Run(last=float(error)) for error in self.start_errors]
-        else:
-            self.runs = [Run() for _ in range(W0.shape[0])]
+            for run, error in zip(self.runs, self.start_errors, strict=True):
+                run.last = float(error)
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
-        self.loop = Loop(problem, lee_seung, W0, H0, settings.delta, stride)
+        rule, delta = make(settings.solver, settings.inner), settings.delta_on(problem)
+        self.loop = Loop(problem, rule, W0, H0, delta, stride, self.certify)
         self.iteration = 0
 
     @property
@@ -140,18 +195,18 @@ class Batch:
     def __iter__(self) -> Iterator[int]:
         """Iterate to the end of all runs, yielding the length of every chunk done."""
         started = time.perf_counter()
-        for count, errors in chunks(self.loop, self.settings.max_iter, self.every):
+        for count, recorded in chunks(self.loop, self.settings.max_iter, self.every):
             seconds = time.perf_counter() - started
-            self._record(count, errors, seconds)
+            self._record(count, recorded, seconds)
             yield count
             if not self.going:
                 return
             self._compact()
             started = time.perf_counter()
 
-    def _record(self, count: int, errors: NDArray[np.float64], seconds: float) -> None:
+    def _record(self, count: int, recorded: NDArray[np.float64], seconds: float) -> None:
         """Give each run its part of a chunk, and stop those that are done."""
-        if not np.isfinite(errors).all():
+        if not np.isfinite(recorded).all():
             raise FloatingPointError(
                 f"the iteration overflowed {self.problem.dtype.name} after iteration "
                 f"{self.iteration}; scale A, for instance divide it by its maximum"
@@ -160,24 +215,33 @@ class Batch:
         self.iteration += count
         for slot, r in enumerate(self.slots):
             if r in going:
-                self.runs[r].add(count, errors[:, slot], seconds / len(going))
+                self.runs[r].add(count, recorded[:, 0, slot], seconds / len(going))
+                if self.certify:
+                    self.runs[r].kkt = float(recorded[-1, 1, slot]) / self.start_kkts[r]
         if self.settings.tol and self.iteration % self.settings.check_every == 0:
             self._check(going)
         if self.iteration == self.settings.max_iter:
             self.stop(f"max_iter = {self.settings.max_iter} reached")
 
     def _check(self, going: list[int]) -> None:
-        """Stop the runs whose error has fallen by too little since the last check."""
-        tol, every = self.settings.tol, self.settings.check_every
+        """Stop the runs that have converged."""
         for r in going:
-            run = self.runs[r]
-            error = float(run.errors[-1][-1])
-            if run.last - error <= tol * self.start_errors[r]:
-                run.converged = True
-                fell = f"the error fell by less than tol = {tol:g} of the start's"
-                run.stopped_because = f"{fell} over {every} iterations"
+            if because := self._converged(r):
+                run = self.runs[r]
+                run.converged, run.stopped_because = True, because
                 run.factors = self._factors(r)
-            run.last = error
+
+    def _converged(self, r: int) -> str:
+        """Why a run has converged; empty if it has not."""
+        run, tol = self.runs[r], self.settings.tol
+        if run.kkt is not None:
+            return f"the KKT residual fell to tol = {tol:g} of the start's" * (run.kkt <= tol)
+        error = float(run.errors[-1][-1])
+        fell, run.last = run.last - error, error
+        if fell > tol * self.start_errors[r]:
+            return ""
+        over = f"over {self.settings.check_every} iterations"
+        return f"the error fell by less than tol = {tol:g} of the start's {over}"
 
     def stop(self, because: str) -> None:
         """Stop all the runs that are going."""
@@ -191,6 +255,12 @@ class Batch:
         if len(going) <= len(self.slots) // 2 and not self.problem.backend.compiles:
             self.loop.keep([self.slots.index(r) for r in going])
             self.slots = going
+
+    def certificate(self) -> float:
+        """KKT residual of a batch of one as it stands, relative to that of its start."""
+        problem = self.problem
+        kkt = problem.violation(*problem.factors(self.loop.state))[0]
+        return float(kkt) / self.start_kkts[0]
 
     def _factors(self, r: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
@@ -214,11 +284,12 @@ class Batch:
             n_iter=run.n_iter,
             stride=self.loop.stride,
             norm=math.sqrt(problem.norm2),
+            kkt=run.kkt,
             converged=run.converged,
             stopped_because=run.stopped_because,
             seconds=run.seconds,
             seconds_per_iteration=run.seconds_per_iteration,
-            flops_per_iteration=4.0 * m * n * d + 4.0 * (m + n) * d**2,
+            flops_per_iteration=4.0 * m * n * d + 4.0 * (m + n) * d**2,  # of one inner step
             settings=recorded,
         )
 

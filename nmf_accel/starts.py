@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
 
 def random_start(
@@ -33,3 +37,73 @@ def random_start(
     m, n = shape
     W0 = rng.uniform(size=(m, rank)) * scale
     return W0, rng.uniform(size=(rank, n)) * scale
+
+
+def svd_start(
+    A: NDArray[Any], rank: int, seed: int, init: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Starting factors from the singular vectors of A (Boutsidis & Gallopoulos 2008).
+
+    Parameters
+    ----------
+    A : (m, n) array
+        On the host.
+    rank : int
+        d, at most min(m, n).
+    seed : int
+        Of the randomized singular value decomposition, and of the noise of 'nndsvdar'.
+    init : {'nndsvd', 'nndsvda', 'nndsvdar'}
+        What becomes of zeros: they stay, they become mean(A), or uniform in [0, mean(A) / 100),
+        of A divided by its mean, so that the start follows the scale of the data.
+
+    Returns
+    -------
+    W0 : (m, d) float64 array
+    H0 : (d, n) float64 array
+
+    Raises
+    ------
+    ValueError
+        If A has fewer than d rows or columns.
+    """
+    if rank > min(A.shape):
+        raise ValueError(
+            f"init is {init!r} and rank is {rank}, but A {A.shape} has {min(A.shape)} singular "
+            "vectors; take init='random'"
+        )
+    rng = np.random.default_rng(seed)
+    mean = A.mean(dtype=np.float64)
+    U, S, Vt = _leading_svd(A.astype(np.float64) / mean, rank, rng)
+    W, H = np.zeros_like(U), np.zeros_like(Vt)
+    # Of each singular triplet the dominant half, positive or negative; of the first there is one.
+    for k in range(rank):
+        halves = []
+        for sign in (1, -1):
+            u, v = np.maximum(sign * U[:, k], 0), np.maximum(sign * Vt[k], 0)
+            halves.append((np.linalg.norm(u) * np.linalg.norm(v), u, v))
+        size, u, v = max(halves, key=lambda half: half[0])
+        if size > 0:
+            scale = np.sqrt(S[k] * size)
+            W[:, k], H[k] = scale * u / np.linalg.norm(u), scale * v / np.linalg.norm(v)
+    for factor in (W, H):
+        zeros = factor < 1e-6
+        factor[zeros] = {
+            "nndsvd": lambda count: 0.0,
+            "nndsvda": lambda count: 1.0,
+            "nndsvdar": lambda count: rng.uniform(0, 0.01, count),
+        }[init](np.count_nonzero(zeros))
+    return W * np.sqrt(mean), H * np.sqrt(mean)
+
+
+def _leading_svd(A: NDArray[Any], rank: int, rng: np.random.Generator) -> tuple[Any, Any, Any]:
+    """Leading singular triplets (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1)."""
+    size = rank + 10
+    if size >= min(A.shape) // 2:  # no cheaper than all of them
+        U, S, Vt = np.linalg.svd(A, full_matrices=False)
+    else:
+        Q = np.linalg.qr(A @ rng.standard_normal((A.shape[1], size)))[0]
+        for _ in range(7):
+            Q = np.linalg.qr(A @ np.linalg.qr(A.T @ Q)[0])[0]
+        U, S, Vt = np.linalg.svd(Q.T @ A, full_matrices=False)
+        U = Q @ U
+    return U[:, :rank], S[:rank], Vt[:rank]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .console import backend_option, dtype_option
+from .console import backend_option, dtype_option, inner_option, solver_option
 
 
 class Integers(click.ParamType[tuple[int, ...]]):
@@ -37,6 +37,8 @@ class Integers(click.ParamType[tuple[int, ...]]):
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random starts.")
 @click.option("--max-iter", type=int, default=1000, show_default=True, help="Iterations.")
 @click.option("--delta", type=float, default=1e-9, show_default=True, help="Added below.")
+@solver_option
+@inner_option
 @dtype_option
 @backend_option
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")

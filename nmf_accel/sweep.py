@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .backends.base import Array
-from .nmf import check_delta
 from .packing import Runner
 from .problem import Problem, as_matrix, check_entries, fingerprint, prepare
 from .results import Factorization
@@ -116,7 +115,11 @@ def sweep(
     max_iter: int = 1000,
     tol: float = 0.0,
     check_every: int = 10,
-    delta: float = 1e-9,
+    delta: float | None = None,
+    solver: str = "mu",
+    inner: int | None = None,
+    stop: str = "error",
+    init: str = "random",
     reference: Any = None,
     dtype: Any = None,
     backend: str | None = None,
@@ -139,7 +142,7 @@ def sweep(
         Each once.
     seeds : int or iterable of int
         So many, from 0; or which.
-    max_iter, tol, check_every, delta, dtype, backend
+    max_iter, tol, check_every, delta, solver, inner, stop, init, dtype, backend
         As for `nmf`; every run stops by itself. Errors are recorded every `check_every`
         iterations.
     reference : (m, n) array, optional
@@ -169,9 +172,10 @@ def sweep(
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged.
     """
-    plan = _plan(ranks, seeds, keep, max_iter, tol, check_every, delta)
+    numbers = (max_iter, tol, check_every, delta, solver, inner, stop, init)
+    plan = _plan(ranks, seeds, keep, *numbers)
     problem = prepare(A, dtype, backend)
-    check_delta(problem, delta)
+    plan[0].on(problem)  # refuses what this problem does not allow
     reference = None if reference is None else _checked_reference(problem, reference)
     folder = None
     if store is not None:

@@ -80,7 +80,7 @@ def verify(backend: str) -> Iterator[Check]:
     if hashlib.sha256(A.tobytes()).hexdigest() != str(stored["sha256"]):
         raise RuntimeError("the sprites differ from those of the golden file: reinstall nmf-accel")
     for rank, dtype in CASES:
-        result = nmf(A, rank, max_iter=MAX_ITER, dtype=dtype, backend=backend)
+        result = nmf(A, rank, delta=1e-9, max_iter=MAX_ITER, dtype=dtype, backend=backend)
         errors = stored[f"{dtype}-{rank}-errors"]
         factors = stored[f"{dtype}-{rank}-factors"]
         history = np.abs(result.errors / errors - 1).max()

@@ -128,7 +128,7 @@ def punk_run(punks):
 
     @cache
     def run(backend, rank, dtype, max_iter):
-        return nmf(punks, rank, dtype=dtype, max_iter=max_iter, backend=backend)
+        return nmf(punks, rank, dtype=dtype, max_iter=max_iter, delta=1e-9, backend=backend)
 
     return run
 

@@ -21,7 +21,11 @@ class Namespace:
 
     def __getattr__(self, name):
         found = getattr(array_api_strict, name)
-        return partial(found, device=DEVICE) if name in ("asarray", "empty", "zeros") else found
+        return (
+            partial(found, device=DEVICE)
+            if name in ("asarray", "empty", "zeros", "eye", "arange")
+            else found
+        )
 
 
 class StrictBackend(Backend):

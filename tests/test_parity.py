@@ -46,8 +46,8 @@ def test_sprites_in_float64(backend, rank, sprites):
 
 
 def test_sprites_in_float32(backend, sprites):
-    result = nmf(sprites, 32, max_iter=200, dtype="float32", backend=backend)
-    expected = nmf(sprites, 32, max_iter=200, dtype="float32", backend="numpy")
+    result = nmf(sprites, 32, max_iter=200, delta=1e-9, dtype="float32", backend=backend)
+    expected = nmf(sprites, 32, max_iter=200, delta=1e-9, dtype="float32", backend="numpy")
     errors = reference_nmf(sprites, 32, max_iter=200, dtype=np.float32)[2]
     assert_histories_agree(result.errors, expected.errors, 1e-3)
     assert_histories_agree(result.errors, errors, 1e-3)
@@ -66,7 +66,7 @@ def test_given_starts_are_the_starts(backend, sprites):
     W0, H0 = rng.uniform(size=(len(A), 4)), rng.uniform(size=(4, 60))
     H = H0 * (W0.T @ A) / (W0.T @ W0 @ H0 + 1e-9)
     W = W0 * (A @ H.T) / (W0 @ (H @ H.T) + 1e-9)
-    result = nmf(A, 4, W0=W0, H0=H0, max_iter=1, backend=backend)
+    result = nmf(A, 4, W0=W0, H0=H0, max_iter=1, delta=1e-9, backend=backend)
     assert_parity(result.H, H, 1e-13)
     assert_parity(result.W, W, 1e-13)
 

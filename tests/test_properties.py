@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from reference import reference_nmf
 
 from nmf_accel import backends, nmf
+from nmf_accel.rules import SOLVERS
 
 ENTRIES = st.just(0.0) | st.floats(1e-3, 1e3)
 SHAPES = st.sampled_from([(5, 4), (2, 6), (1, 3)])  # few, for JAX compiles each
@@ -57,7 +58,7 @@ def test_zero_rows_and_columns_change_nothing_else(backend, rows, columns):
     A0[list(rows)] = 0
     A0[:, list(columns)] = 0
     W, H, errors = reference_nmf(A0, 2, seed=1, max_iter=50)
-    result = nmf(A0, 2, seed=1, max_iter=50, backend=backend)
+    result = nmf(A0, 2, seed=1, max_iter=50, delta=1e-9, backend=backend)
     assert_parity(result.W, W, 1e-11)
     assert_parity(result.H, H, 1e-11)
     floor = 1e-14 * np.linalg.norm(A0)
@@ -66,16 +67,24 @@ def test_zero_rows_and_columns_change_nothing_else(backend, rows, columns):
     assert not result.H[:, list(columns)].any()
 
 
-@given(power=st.integers(-8, 8))
-def test_scaling_the_matrix_scales_the_fit(backend, power):
-    # By powers of 4, whose square roots are exact, all the way to the last bit; delta is added
-    # to something of the order of A to the power 3/2.
-    scale = 4.0**power
-    expected = nmf(A, 3, max_iter=30, backend=backend)
-    result = nmf(scale * A, 3, max_iter=30, delta=1e-9 * scale**1.5, backend=backend)
-    np.testing.assert_array_equal(result.W, scale**0.5 * expected.W)
-    np.testing.assert_array_equal(result.H, scale**0.5 * expected.H)
-    np.testing.assert_array_equal(result.errors, scale * expected.errors)
+@given(
+    data=st.data(),
+    init=st.sampled_from(["random", "nndsvda"]),
+    solver=st.sampled_from(list(SOLVERS)),
+)
+@pytest.mark.parametrize(("dtype", "largest"), [("float64", 30), ("float32", 12)])
+def test_scaling_the_matrix_scales_the_fit(backend, dtype, largest, init, solver, data):
+    # By powers of 16, whose square roots are exact, all the way to the last bit, unless delta
+    # rounds; it is relative to the scale of the data where it is not given.
+    power = data.draw(st.integers(-int(largest / np.log10(16)), int(largest / np.log10(16))))
+    scale = 16.0**power
+    options = {"solver": solver, "init": init, "max_iter": 10, "dtype": dtype, "backend": backend}
+    expected = nmf(A, 3, **options)
+    result = nmf(scale * A, 3, **options)
+    rtol = {"float64": 1e-12, "float32": 1e-5}[dtype]
+    assert_parity(result.W / scale**0.5, expected.W, rtol)
+    assert_parity(result.H / scale**0.5, expected.H, rtol)
+    np.testing.assert_allclose(result.errors / scale, expected.errors, rtol=rtol)
 
 
 @given(order=st.permutations(range(A.shape[1])))
@@ -93,7 +102,7 @@ def test_transposing_swaps_the_roles(backend):
     # One half-step serves both factors: started from the other side, an iteration that updates
     # W first is the transposed one.
     W, H, _ = reference_nmf(A, 3, max_iter=1)
-    first = nmf(A, 3, W0=W, H0=H, max_iter=1, backend=backend)
+    first = nmf(A, 3, W0=W, H0=H, max_iter=1, delta=1e-9, backend=backend)
     H1 = H * (W.T @ A) / (W.T @ W @ H + 1e-9)
-    swapped = nmf(A.T.copy(), 3, W0=H1.T, H0=W.T, max_iter=1, backend=backend)
+    swapped = nmf(A.T.copy(), 3, W0=H1.T, H0=W.T, max_iter=1, delta=1e-9, backend=backend)
     assert_parity(swapped.H, first.W.T.copy(), 1e-13)

@@ -11,16 +11,30 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
 Array = Any  # an array of whichever library the backend stands for
 State = tuple[Array, ...]
-Step = Callable[..., tuple[State, Array]]
+
+
+class Step(Protocol):
+    """A pure, hashable function that `Backend.iterate` applies."""
+
+    @property
+    def measures(self) -> int:
+        """How many numbers of each run it returns."""
+
+    def __call__(self, state: State, *constants: Array) -> tuple[State, Array]:
+        """Next state, and its measures: (measures, runs)."""
+
 
 LONGEST_CHUNK = 256
 """Most iterations that one `Backend.iterate` call runs; fixes the shape of its error buffer."""
+
+ROWS_AT_ONCE = 16
+"""Rows of a block in coordinate descent; between blocks its work is a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +131,81 @@ class Backend(ABC):
         """``x * (n / (d + delta))``; may overwrite `d`, and nothing else."""
         return x * (n / (d + delta))
 
+    def descend(self, X: Array, N: Array, G: Array) -> Array:
+        """One pass of coordinate descent: for each k, X_k ← max(0, X_k + (N_k − G_k X) / G_kk).
+
+        Blocks of rows, so that most of the work is in matrix products, on tiles of columns
+        that stay in cache; the columns are independent of each other.
+        """
+        xp = self.xp
+        X = xp.asarray(X, copy=True)
+        d, n = X.shape[-2:]
+        width = max(1024, 2**18 // d)
+        zero = xp.zeros((), dtype=X.dtype)
+        for c in range(0, n, width):
+            columns = slice(c, min(c + width, n))
+            for a in range(0, d, ROWS_AT_ONCE):
+                rows = slice(a, min(a + ROWS_AT_ONCE, d))
+                block = X[:, rows, columns]
+                rest = N[:, rows, columns] - self.matmul(G[:, rows, :], X[:, :, columns])
+                g = G[:, rows, rows]
+                steps = xp.zeros_like(rest)
+                for k in range(rest.shape[-2]):
+                    step = (
+                        rest[:, k, :] - self.matmul(g[:, k : k + 1, :k], steps[:, :k, :])[:, 0, :]
+                    )
+                    gkk = g[:, k, k][:, None]
+                    step = xp.where(gkk > 0, step / xp.where(gkk > 0, gkk, zero + 1), zero)
+                    steps[:, k, :] = xp.maximum(step, -block[:, k, :])
+                X[:, rows, columns] = block + steps
+        return X
+
+    def solve_passive(self, G: Array, N: Array, F: Array) -> Array:
+        """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true.
+
+        The other entries of X are zero. Here as one d × d system a column, in which the
+        equations of the rest say 0 = 0; in blocks of columns to spare memory.
+        """
+        xp = self.xp
+        runs, d, n = N.shape
+        eye = xp.eye(d, dtype=N.dtype)
+        width = max(2**24 // (runs * d * d), -(-n // 32), 1)
+        found = []
+        for c in range(0, n, width):
+            columns = slice(c, min(c + width, n))
+            f = xp.matrix_transpose(F[:, :, columns])
+            b = xp.matrix_transpose(N[:, :, columns])
+            both = f[:, :, :, None] & f[:, :, None, :]
+            systems = xp.where(both, G[:, None, :, :], eye)
+            b = xp.where(f, b, xp.zeros_like(b))
+            found.append(xp.linalg.solve(systems, b[..., None])[..., 0])
+        return xp.matrix_transpose(xp.concat(found, axis=1))
+
+    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+        """Apply a pure function while any of ``state[1]`` is true, at most `limit` times."""
+        for _ in range(limit):
+            if not self.any(state[1]):
+                break
+            state = function(state)
+        return state
+
+    def any(self, going: Array) -> bool:
+        """Whether any entry is true; a backend that would have to wait for it may say yes."""
+        return bool(self.xp.any(going))
+
     def iterate(
         self, step: Step, state: State, constants: tuple[Array, ...], count: int
     ) -> tuple[State, Array]:
-        """Apply ``state, error = step(state, *constants)`` `count` times, without a host sync.
+        """Apply ``state, measures = step(state, *constants)`` `count` times, without a host sync.
 
-        `step` is pure and hashable. Returns the last state and the errors, (>= count, runs).
+        `step` is pure and hashable; it measures `step.measures` numbers of each run. Returns the
+        last state and what was measured, (>= count, measures, runs).
         """
-        errors = self.xp.empty((count, state[0].shape[0]), dtype=self.xp.float64)
+        shape = (count, step.measures, state[0].shape[0])
+        measured = self.xp.empty(shape, dtype=self.xp.float64)
         for k in range(count):
-            state, errors[k, ...] = step(state, *constants)
-        return state, errors
+            state, measured[k, ...] = step(state, *constants)
+        return state, measured
 
     def repeat(self, function: Callable[[State], State], state: State, count: Array) -> State:
         """Apply a pure function `count` times; usable inside a step."""

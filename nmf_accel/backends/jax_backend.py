@@ -80,12 +80,13 @@ class JaxBackend(Backend):
 
         def run(step: Step, state: State, constants: tuple[Array, ...], count: Array) -> Any:
             def body(k: Array, carry: tuple[State, Array]) -> tuple[State, Array]:
-                state, errors = carry
-                state, error = step(state, *constants)
-                return state, errors.at[k].set(error)
+                state, measured = carry
+                state, measures = step(state, *constants)
+                return state, measured.at[k].set(measures)
 
-            errors = self.xp.zeros((LONGEST_CHUNK, state[0].shape[0]), dtype=self.xp.float64)
-            return jax.lax.fori_loop(0, count, body, (state, errors))
+            shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
+            measured = self.xp.zeros(shape, dtype=self.xp.float64)
+            return jax.lax.fori_loop(0, count, body, (state, measured))
 
         return jax.jit(run, static_argnums=0)
 
@@ -94,6 +95,33 @@ class JaxBackend(Backend):
 
         repeated: State = jax.lax.fori_loop(0, count, lambda _, x: function(x), state)
         return repeated
+
+    def descend(self, X: Array, N: Array, G: Array) -> Array:
+        import jax
+
+        xp = self.xp
+
+        def one(k: Array, X: Array) -> Array:
+            g = G[:, k, None, :]
+            gkk = G[:, k, k][:, None]
+            step = N[:, k, :] - self.matmul(g, X)[:, 0, :]
+            step = xp.where(gkk > 0, step / xp.where(gkk > 0, gkk, 1), 0)
+            return X.at[:, k, :].set(xp.maximum(X[:, k, :] + step, 0))
+
+        done: Array = jax.lax.fori_loop(0, X.shape[1], one, X)
+        return done
+
+    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+        import jax
+
+        def body(carry: tuple[Array, State]) -> tuple[Array, State]:
+            k, state = carry
+            return k + 1, function(state)
+
+        _, state = jax.lax.while_loop(
+            lambda carry: (carry[0] < limit) & self.xp.any(carry[1][1]), body, (0, state)
+        )
+        return state
 
     def free_memory(self) -> int:
         import jax

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Array, Backend, Probe
+from .base import ROWS_AT_ONCE, Array, Backend, Probe
 
 
 class NumpyBackend(Backend):
@@ -40,3 +40,44 @@ class NumpyBackend(Backend):
         d += delta
         np.divide(n, d, out=d)
         return np.multiply(x, d, out=d)
+
+    def descend(self, X: Array, N: Array, G: Array) -> Array:
+        # Base.descend, in place: its temporaries would take longer than its arithmetic.
+        X = X.copy()
+        runs, d, n = X.shape
+        width = max(1, min(max(1024, 2**18 // d), n))
+        work = np.empty((ROWS_AT_ONCE, width), X.dtype)
+        for r, c in np.ndindex(runs, -(-n // width)):
+            columns = slice(c * width, (c + 1) * width)
+            x, g = X[r, :, columns], G[r]
+            steps = work[:, : x.shape[1]]
+            for a in range(0, d, ROWS_AT_ONCE):
+                b = min(a + ROWS_AT_ONCE, d)
+                rest = g[a:b] @ x
+                np.subtract(N[r, a:b, columns], rest, out=rest)
+                for k in range(a, b):
+                    step, row = rest[k - a], steps[k - a]
+                    if g[k, k] <= 0:
+                        row[:] = 0
+                        continue
+                    if k > a:
+                        step -= g[k, a:k] @ steps[: k - a]
+                    step /= g[k, k]
+                    np.negative(x[k], out=row)
+                    np.maximum(row, step, out=row)
+                    x[k] += row
+        return X
+
+    def solve_passive(self, G: Array, N: Array, F: Array) -> Array:
+        # Columns with the same passive set are one system, and of its size only.
+        X = np.zeros_like(N)
+        for r in range(N.shape[0]):
+            which = np.unique(np.packbits(F[r], axis=0), axis=1, return_inverse=True)[1]
+            order = np.argsort(which, kind="stable")
+            for columns in np.split(order, np.cumsum(np.bincount(which))[:-1]):
+                f = np.flatnonzero(F[r, :, columns[0]])
+                if f.size:
+                    X[r, f[:, None], columns] = np.linalg.solve(
+                        G[r][np.ix_(f, f)], N[r, f[:, None], columns]
+                    )
+        return X

@@ -107,6 +107,8 @@ class Runs:
             "seed": seed,
             "max_iter": settings.max_iter,
             "delta": settings.delta,
+            "solver": settings.solver,
+            "inner": settings.inner,
             "dtype": settings.dtype,
             "backend": resolve(settings.backend).name,
         }

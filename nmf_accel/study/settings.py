@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import datasets
 from ..datasets import Dataset
+from ..rules import SOLVERS
 
 DEFAULT_RANKS = (16, 32, 64, 100, 128, 160, 200, 256)
 DEFAULT_IMAGES = 500
@@ -40,6 +41,10 @@ class StudySettings:
         Iterations of each run.
     delta : float
         δ > 0, added to the denominators.
+    solver : str
+        Of the runs of Tasks 2 and 3, and of the histories of Task 1; as for `nmf_accel.nmf`.
+    inner : int, optional
+        As for `nmf_accel.nmf`.
     dtype : {'float64', 'float32'}
         Precision of the runs.
     backend : str, optional
@@ -60,6 +65,8 @@ class StudySettings:
     seed: int = 0
     max_iter: int = 1000
     delta: float = 1e-9
+    solver: str = "mu"
+    inner: int | None = None
     dtype: str = "float64"
     backend: str | None = None
 
@@ -82,6 +89,10 @@ class StudySettings:
             raise ValueError(f"sigma is {self.sigma}; it must be a finite number >= 0")
         if not 0 < self.delta < math.inf:
             raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
+        if self.solver not in (*SOLVERS, "auto"):
+            raise ValueError(f"there is no solver {self.solver!r}; there are {', '.join(SOLVERS)}")
+        if self.inner is not None and self.inner < 1:
+            raise ValueError(f"inner is {self.inner}; it must be at least 1")
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype is {self.dtype!r}; it must be 'float64' or 'float32'")
 

@@ -1,0 +1,59 @@
+"""Non-negative least squares by block principal pivoting: the exact half-step."""
+
+from __future__ import annotations
+
+from .backends.base import Array, Backend
+
+PATIENCE = 3
+"""Full exchanges tried without progress before a column exchanges one variable at a time."""
+ROUNDS = 5
+"""Exchanges allowed, as a multiple of the rank."""
+
+
+def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
+    """Minimize ½‖A − YᵀX‖² over X >= 0, column by column (Kim & Park 2008, algorithm 2).
+
+    A column's variables are split into a passive set F, where its gradient is zero, and the
+    rest, where X is; variables that come out negative on either side change sides, all at once
+    (a full exchange), or only the last one when that made no progress for PATIENCE times.
+    It starts from the support of X.
+    """
+    xp = backend.xp
+    d = X.shape[1]
+    # As much as rounding has put there already, so that a singular G has a solution too.
+    eps = d * float(xp.finfo(X.dtype).eps)
+    ridge = eps * xp.max(xp.abs(G), axis=(-2, -1)) + float(xp.finfo(X.dtype).smallest_normal)
+    eye = xp.eye(d, dtype=X.dtype)
+    G = G + ridge[:, None, None] * eye
+    order = xp.arange(1, d + 1)[None, :, None]
+
+    def solve(F: Array) -> tuple[Array, Array, Array]:
+        """X, and which variables are on the wrong side and how many."""
+        X = backend.solve_passive(G, N, F)
+        # Rounding of X and of its gradient is no reason to exchange, or it would go on for ever.
+        tiny = eps * xp.max(xp.abs(X), axis=1, keepdims=True)
+        gradient = backend.matmul(G, X) - N
+        least = eps * xp.max(xp.abs(N), axis=1, keepdims=True)
+        wrong = xp.where(F, X + tiny < 0, gradient + least < 0)
+        return X, wrong, xp.sum(xp.astype(wrong, xp.int32), axis=1)
+
+    def exchange(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        _, _, F, wrong, fewest, patience = state
+        count = xp.sum(xp.astype(wrong, xp.int32), axis=1)
+        better = count < fewest
+        fewest = xp.where(better, count, fewest)
+        full = better | (patience > 0)
+        left = xp.where(patience > 0, patience - 1, patience)
+        patience = xp.where(better, xp.full_like(patience, PATIENCE), left)
+        ranked = xp.where(wrong, order, xp.zeros_like(order))
+        last = ranked == xp.max(ranked, axis=1, keepdims=True)
+        F = F ^ (wrong & (full[:, None, :] | last))
+        X, wrong, count = solve(F)
+        return X, xp.any(count > 0, axis=-1), F, wrong, fewest, patience
+
+    F = X > 0
+    X, wrong, count = solve(F)
+    fewest = xp.full_like(count, d + 1)
+    state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
+    X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
+    return xp.where(X > 0, X, xp.zeros_like(X))

@@ -183,7 +183,12 @@ def check_entries(backend: Backend, A: Array, name: str = "A") -> None:
     if low >= 0 and 0 < high < np.inf:
         return
     if low == high == 0:
-        raise ValueError(f"{name} is zero everywhere, so there is nothing to factorize")
+        why = (
+            "so there is nothing to factorize"
+            if name == "A"
+            else "and the updates never leave zero; start from positive entries"
+        )
+        raise ValueError(f"{name} is zero everywhere, {why}")
     for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
         where = np.argwhere(backend.to_numpy(wrong(A)))
         if len(where):

@@ -132,13 +132,13 @@ def error_by_rank(found: Numbers) -> Figure:
     _by_rank(top, errors, "NMF", 0)
     _by_rank(top, found["svd_error_by_rank"], "truncated SVD, the lower bound (9)", 1)
     top.set(ylabel=r"$\|A - WH\|_F$ (units of colour value)", ylim=(0, None))
-    top.legend(loc="upper right", frameon=False)
     _by_rank(low, ratios, "storage", 2)
     low.axhline(1, color=BLACK, linewidth=0.9, linestyle=(0, (6, 4)))
     low.set(ylabel="storage, d(m + n) / (mn)", ylim=(0, max(1.1, 1.05 * max(ratios.values()))))
     _rank_axis(low, list(errors))
     for axes in (top, low):
         _grid(axes)
+    _legend_below(figure, top)
     return figure
 
 

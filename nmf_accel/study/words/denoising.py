@@ -11,13 +11,13 @@ def about_noise(found: Numbers, norm: float) -> str:
     if distance == 0:
         return f"With σ = {sigma:g} no noise is added: the noisy images are the clean ones."
     others = [
-        f"σ = {other} it is {number(value)}"
+        f"at σ = {other} it is {number(value)}"
         for other, value in found["noise_norm_by_sigma"].items()
         if other != f"{sigma:g}"
     ]
     return (
         f"At σ = {sigma:g} the noise has the norm ‖A_noisy − A‖ = {number(distance)}, "
-        f"{percent(distance / norm)} of ‖A‖; at {listed(others)}."
+        f"{percent(distance / norm)} of ‖A‖; {listed(others)}."
     )
 
 
@@ -28,6 +28,8 @@ def about_components(found: Numbers) -> str:
         "The component of the clean images that is most like a component of the noisy ones makes "
         f"with it an angle whose cosine is {match:.2f} on average"
     )
+    if found["noise_norm"] == 0:
+        return f"{text}."
     if match > 0.8:
         return f"{text}: the components are much the same, with grain on them."
     return f"{text}: with noise the images are taken apart in another way."
@@ -48,6 +50,11 @@ def place_of_best(found: Numbers) -> str:
             "underfit, and no overfitting is seen."
         )
     rise = f"by {percent(errors[last] / errors[best] - 1)} to {number(errors[last])} at d = {last}"
+    if not _fit_improves(found):
+        return (
+            f"Of the ranks tried, {least}. Beyond it the error grows {rise}, but so does that of "
+            "the fit itself: the iteration has not come to rest, and no overfitting is seen."
+        )
     if best == first:
         return (
             f"Of the ranks tried, {least}, the lowest. Beyond it the error grows {rise}: the "
@@ -58,6 +65,12 @@ def place_of_best(found: Numbers) -> str:
         f"underfits ({number(errors[first])} at d = {first}); above it the components begin to "
         f"fit the noise, and the error grows {rise}: overfitting."
     )
+
+
+def _fit_improves(found: Numbers) -> bool:
+    """Whether the highest rank fits the noisy images more closely than the best one does."""
+    fit = found["fit_error_by_rank"]
+    return bool(fit[max(fit)] < fit[found["best_rank"]])
 
 
 def does_it_help(found: Numbers) -> str:
@@ -94,6 +107,8 @@ def other_measures(found: Numbers) -> str:
             others.append(name)
     if not parts:
         return "PSNR and SSIM are not defined for these images."
+    if len(found["clean_error_by_rank"]) == 1:
+        return f"{listed(parts)}, the only rank tried."
     if not others:
         return f"{listed(parts)}: all measures choose the same rank."
     return (
@@ -174,13 +189,25 @@ def conclusion(found: Numbers) -> str:
             f"At σ = {found['sigma']:g} no rank tried removes noise: the error of the "
             f"reconstruction, {number(errors[best])} at best, exceeds the noise of {number(noise)}."
         )
-    second = (
-        "Too low a rank is what limits it, so that higher ranks than those tried are worth a trial."
-        if best == max(errors)
-        else "A higher rank is not better: the fit to the noisy images keeps improving up to "
-        f"d = {max(errors)}, while the distance to the clean ones grows."
+    return " ".join([first, _higher_rank(found), *_to_the_eye(found), _constraint(found)])
+
+
+def _higher_rank(found: Numbers) -> str:
+    """Whether a higher rank than the best one would be better."""
+    ranks, best = list(found["clean_error_by_rank"]), found["best_rank"]
+    if len(ranks) == 1:
+        return "With no other rank beside it, nothing is seen of under- or overfitting."
+    if best == max(ranks):
+        return "The highest rank tried is the best, so that higher ones are worth a trial."
+    if not _fit_improves(found):
+        return (
+            f"Up to d = {max(ranks)} not even the fit to the noisy images improves: more "
+            "iterations are needed before it can be said what a higher rank is good for."
+        )
+    return (
+        "A higher rank is not better: the fit to the noisy images is closer at "
+        f"d = {max(ranks)}, while the distance to the clean ones has grown."
     )
-    return " ".join([first, second, *_to_the_eye(found), _constraint(found)])
 
 
 def _to_the_eye(found: Numbers) -> list[str]:

@@ -12,6 +12,7 @@ from nmf_accel import backends
 
 def pytest_addoption(parser):
     parser.addoption("--ratios", metavar="FILE", help="save the ratios of the timings as JSON")
+    parser.addoption("--curves", metavar="DIR", help="save errors against seconds, and pictures")
 
 
 def backend_params():

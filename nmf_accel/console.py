@@ -8,7 +8,7 @@ import click
 
 from .backends import VARIABLE
 from .rules import SOLVERS
-from .run import STOPS
+from .settings import STOPS
 from .starts import INITS
 
 backend_option = click.option(

@@ -14,7 +14,8 @@ from .backends import owner
 from .backends.base import Array
 from .problem import Problem, as_matrix, check_entries, prepare, working_dtype
 from .results import Factorization, Interrupted
-from .run import Batch, Settings
+from .run import Batch
+from .settings import Settings
 
 Callback = Callable[[int, float], bool | None]
 

@@ -11,7 +11,8 @@ from .backends.base import Array
 from .nmf import progress_bar
 from .problem import Problem, residual2
 from .results import Factorization
-from .run import Batch, Settings
+from .run import Batch
+from .settings import Settings
 from .store import Row, Store, best_of
 
 BAR = "{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]"

@@ -225,7 +225,7 @@ def violation2(backend: Backend, X: Array, N: Array, G: Array) -> Array:
     gradient = backend.matmul(G, X) - N
     # Compilers flush what is smaller than a normal number to zero; libraries do not.
     smallest = float(backend.xp.finfo(X.dtype).smallest_normal)
-    wrong = (X >= smallest) | (gradient < 0)
+    wrong = (smallest <= X) | (gradient < 0)
     gradient = backend.xp.where(wrong, gradient, backend.xp.zeros_like(gradient))
     return backend.inner(gradient, gradient)
 

@@ -13,7 +13,8 @@ from .backends.base import Array
 from .packing import Runner
 from .problem import Problem, as_matrix, check_entries, fingerprint, prepare
 from .results import Factorization
-from .run import Settings, record
+from .run import record
+from .settings import Settings
 from .store import KEEP, Row, Store
 
 

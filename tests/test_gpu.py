@@ -57,6 +57,17 @@ def test_device_in_device_out(gpu, sprites):
     )
 
 
+@pytest.mark.parametrize(
+    ("solver", "inner"), [("mu", 10), ("hals", 1), ("hals", 5), ("apg", 10), ("bpp", 1)]
+)
+def test_solvers(gpu, solver, inner, sprites):
+    options = {"solver": solver, "inner": inner, "max_iter": 20}
+    result = nmf(sprites, 12, backend=gpu.name, **options)
+    expected = nmf(sprites, 12, backend="numpy", **options)
+    assert_parity(result.W, expected.W, 1e-10)
+    assert_parity(result.H, expected.H, 1e-10)
+
+
 @CUPY
 def test_cupy_waits_for_the_device_once_a_chunk(gpu, sprites, monkeypatch):
     import cupy

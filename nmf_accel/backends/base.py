@@ -184,14 +184,10 @@ class Backend(ABC):
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
         """Apply a pure function while any of ``state[1]`` is true, at most `limit` times."""
         for _ in range(limit):
-            if not self.any(state[1]):
+            if not bool(self.xp.any(state[1])):  # waits for the device
                 break
             state = function(state)
         return state
-
-    def any(self, going: Array) -> bool:
-        """Whether any entry is true; a backend that would have to wait for it may say yes."""
-        return bool(self.xp.any(going))
 
     def iterate(
         self, step: Step, state: State, constants: tuple[Array, ...], count: int

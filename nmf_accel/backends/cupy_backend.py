@@ -101,9 +101,6 @@ class CupyBackend(Backend):
         number = {"float32": "float", "float64": "double"}[dtype]
         return cupy.RawKernel(DESCEND.replace("number", number), "descend")
 
-    def any(self, going: Array) -> bool:
-        return True  # to look would stop the queue of kernels
-
     def free_memory(self) -> int:
         import cupy
 

@@ -1,0 +1,126 @@
+"""Error against seconds: every solver, and scikit-learn's, from the same starts.
+
+``pytest bench/test_time_to_error.py --curves DIR`` prints, for each size, the time in which each
+reaches what 1,000 iterations of 'mu' and 200 of scikit-learn's 'cd' reach, and draws the curves.
+500 punks take 2 minutes on 2 cores, 10,000 at rank 64 about 20, at rank 256 an hour and more.
+"""
+
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_iteration import describe, matrix
+
+from nmf_accel import nmf
+from nmf_accel.starts import random_start
+
+SOLVERS = [("mu", 1), ("mu", 20), ("hals", 1), ("hals", 2), ("hals", 5), ("apg", 10), ("bpp", 1)]
+SLOW = {"bpp": 500}  # the largest N at which it is worth waiting for
+MU_ITERATIONS, CD_ITERATIONS = 1000, 200
+
+
+def ours(A, rank, solver, inner, backend, until, limit):
+    """Seconds and errors of a run that ends at the error `until` or after `limit` seconds."""
+    curve = []
+    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name}
+    nmf(A[:, :500], rank, max_iter=2, **options)  # loads libraries
+    if backend == "jax":
+        nmf(A, rank, max_iter=2, **options)  # compiles
+    started = time.perf_counter()
+
+    def record(iteration, error):
+        curve.append((time.perf_counter() - started, error))
+        return error <= until or curve[-1][0] > limit
+
+    every = 10 if (solver, inner) == ("mu", 1) else 2
+    max_iter = MU_ITERATIONS if (solver, inner) == ("mu", 1) else 100_000
+    nmf(A, rank, max_iter=max_iter, check_every=every, callback=record, **options)
+    return curve
+
+
+def sklearns(A, rank, solver, iterations):
+    """Seconds and errors of fits of so many iterations, each from the start."""
+    from sklearn.decomposition import NMF
+
+    W0, H0 = (x.astype(A.dtype) for x in random_start(A.shape, rank, 0, float(A.mean(dtype=float))))
+    curve = []
+    for max_iter in iterations:
+        model = NMF(rank, init="custom", solver=solver, tol=0, max_iter=max_iter)
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it did not converge
+            W = model.fit_transform(A, W=W0.copy(), H=H0.copy())
+        seconds = time.perf_counter() - started
+        curve.append((seconds, float(np.linalg.norm(A - W @ model.components_))))
+    return curve
+
+
+def reached(curve, error):
+    """Seconds until the error; None if never."""
+    return next((seconds for seconds, found in curve if found <= error), None)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("n", "rank"), [(500, 64), (10_000, 64), (10_000, 256)], ids=str)
+def test_time_to_error(benchmark, backend, n, rank, dtype, request):
+    pytest.importorskip("sklearn")
+    A, name = matrix(n, dtype), backend.name
+
+    def compare():
+        curves = {"mu": ours(A, rank, "mu", 1, name, 0, np.inf)}
+        curves["scikit-learn cd"] = sklearns(A, rank, "cd", [10, 50, CD_ITERATIONS])
+        curves["scikit-learn mu"] = sklearns(A, rank, "mu", [100, MU_ITERATIONS])
+        until = min(curves["mu"][-1][1], curves["scikit-learn cd"][-1][1])
+        limit = max(curves["mu"][-1][0], curves["scikit-learn cd"][-1][0])
+        for solver, inner in SOLVERS[1:]:
+            if n <= SLOW.get(solver, n):
+                label = f"{solver}, inner {inner}"
+                curves[label] = ours(A, rank, solver, inner, name, until, limit)
+        return curves
+
+    curves = benchmark.pedantic(compare, rounds=1)
+    targets = {
+        "mu, 1000 iterations": curves["mu"][-1][1],
+        "scikit-learn cd, 200 iterations": curves["scikit-learn cd"][-1][1],
+    }
+    rows = [
+        {"solver": label, **{target: reached(curve, error) for target, error in targets.items()}}
+        for label, curve in curves.items()
+    ]
+    describe(benchmark, backend, n, dtype, rank=rank, errors=targets, seconds_to=rows)
+    echo(rows, targets, f"{name} N={n} d={rank} {dtype}")
+    if folder := request.config.getoption("--curves"):
+        save(Path(folder), f"{name}-{n}-{rank}-{dtype}", curves, benchmark.extra_info)
+    assert reached(curves["hals, inner 1"], targets["mu, 1000 iterations"]) is not None
+
+
+def echo(rows, targets, title):
+    """Print the table."""
+    print(f"\n{title}: seconds to the error of")
+    print(" " * 18 + "".join(f"{target:>34}" for target in targets))
+    for row in rows:
+        cells = ["-" if row[t] is None else f"{row[t]:.2f}" for t in targets]
+        print(f"{row['solver']:18}" + "".join(f"{cell:>34}" for cell in cells))
+
+
+def save(folder, name, curves, about):
+    """The numbers as JSON and a picture."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"about": dict(about), "curves": curves}
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for label, curve in curves.items():
+        style = "o--" if label.startswith("scikit-learn") else "-"
+        axes.plot(*zip(*curve, strict=True), style, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="‖A − WH‖", title=name)
+    axes.legend()
+    figure.savefig(folder / f"{name}.png", dpi=120)
+    plt.close(figure)

@@ -65,8 +65,8 @@ def nmf(
         of A does not matter.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
-        least squares by block principal pivoting, accelerated projected gradient, or what was
-        measured to be fastest for this problem; see `nmf_accel.rules`.
+        least squares by block principal pivoting, accelerated projected gradient, or the one
+        that was measured to be fastest ('hals'); see `nmf_accel.rules`.
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
         'apg'. By default 1, and 10 for 'apg'.

@@ -115,8 +115,7 @@ class Factorization:
     @property
     def dead(self) -> int:
         """How many components are zero in W or in H, and so add nothing."""
-        W, H = _to_numpy(self.W), _to_numpy(self.H)
-        assert W is not None and H is not None  # noqa: PT018
+        W, H = (np.asarray(_to_numpy(x)) for x in (self.W, self.H))
         return int(np.sum(~(W.any(axis=0) & H.any(axis=1))))
 
     def reconstruct(self, columns: Any = slice(None)) -> Array:

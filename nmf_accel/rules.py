@@ -59,7 +59,7 @@ class Repeated:
             return new, going, first, count + 1
 
         count = xp.zeros(X.shape[0], dtype=xp.int32)
-        state = (X, count == 0, inner(X[:, :1, :], X[:, :1, :]), count)
+        state = (X, count == 0, xp.zeros(X.shape[0], dtype=xp.float64), count)
         return backend.repeat_while(again, state, self.limit)[0]
 
 

@@ -105,7 +105,7 @@ class Batch:
         if self.certify or len(self.runs) == 1:
             # Relative to the start's, which may be a solution already.
             self.start_kkts = [kkt or 1.0 for kkt in problem.violation(W0, H0).tolist()]
-        if settings.tol:
+        if settings.tol and not self.certify:
             self.start_errors = problem.start_error(W0, H0)
             for run, error in zip(self.runs, self.start_errors, strict=True):
                 run.last = float(error)

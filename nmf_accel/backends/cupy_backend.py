@@ -87,11 +87,15 @@ class CupyBackend(Backend):
         )
 
     def descend(self, X: Array, N: Array, G: Array) -> Array:
+        import cupy
+
         runs, d, n = X.shape
-        X, threads = X.copy(), 128
+        X, N, G = X.copy(), cupy.ascontiguousarray(N), cupy.ascontiguousarray(G)
+        threads = 128
         kernel = self._descend(str(X.dtype))
         # One thread a column: given G, the columns are independent.
-        kernel((-(-n // threads), runs), (threads,), (X, N.copy(), G.copy(), d, n))
+        arguments = (X, N, G, np.int32(d), np.int32(n))
+        kernel((-(-n // threads), runs), (threads,), arguments)
         return X
 
     @cache  # noqa: B019  there is one backend of a kind, for the life of the process

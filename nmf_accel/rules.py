@@ -47,6 +47,7 @@ class Repeated:
     def __call__(self, backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
         """Repeat the rule."""
         xp, inner = backend.xp, backend.inner
+        smallest = float(xp.finfo(X.dtype).smallest_normal)
 
         def again(state: tuple[Array, ...]) -> tuple[Array, ...]:
             X, _, first, count = state
@@ -55,6 +56,9 @@ class Repeated:
             moved = inner(step, step)
             first = xp.where(count == 0, moved, first)
             going = state[1] & (moved >= SETTLED**2 * first)
+            # Compilers flush what is smaller than a normal number to zero, for ever; repeats of
+            # 'mu' take entries there and back within some hundred iterations.
+            new = xp.where(new >= smallest, new, xp.zeros_like(new))
             new = xp.where(state[1][:, None, None], new, X)
             return new, going, first, count + 1
 

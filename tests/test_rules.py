@@ -130,6 +130,19 @@ def test_parity(backend, solver, inner, sprites):
     assert result.kkt == pytest.approx(expected.kkt, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("solver", "inner", "max_iter"),
+    [("mu", 5, 1000), ("hals", 1, 1000), ("hals", 5, 300), ("apg", 10, 1000), ("bpp", 1, 30)],
+)
+def test_parity_on_punks(solver, inner, max_iter, punks):
+    # Long enough for entries of 'mu' to fall below the smallest normal number.
+    options = {"solver": solver, "inner": inner, "max_iter": max_iter}
+    result, expected = (nmf(punks, 16, backend=name, **options) for name in ("jax", "numpy"))
+    assert_parity(result.W, expected.W, 1e-10)
+    assert_parity(result.H, expected.H, 1e-10)
+    assert_histories_agree(result.errors, expected.errors, 1e-10)
+
+
 @SETTINGS
 def test_float32(backend, solver, inner, sprites):
     options = {"solver": solver, "inner": inner, "max_iter": 30, "backend": backend}

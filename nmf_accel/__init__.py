@@ -3,6 +3,7 @@
 from ._version import __version__
 from .backends import BackendError
 from .nmf import nmf
+from .project import project
 from .results import Factorization, Interrupted
 from .store import StoreError
 from .sweep import SweepResult, sweep
@@ -15,5 +16,6 @@ __all__ = [
     "SweepResult",
     "__version__",
     "nmf",
+    "project",
     "sweep",
 ]

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from . import __version__, datasets
+from .arrays import fingerprint
 from .backends import AUTO, VARIABLE, BackendError, names, probe, resolve
 from .console import backend_option, dtype_option, echo_table, fit_options
 from .datasets import Dataset, DatasetError
 from .nmf import nmf
-from .problem import fingerprint
 from .results import Factorization, Interrupted
 from .store import StoreError
 from .study_cli import study

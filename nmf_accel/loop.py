@@ -14,26 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends.base import LONGEST_CHUNK, Array, Backend, State
-from .problem import Problem, residual2, violation2
+from .measures import (
+    TRUSTED_DOWN_TO,
+    Penalties,
+    Penalty,
+    descent_violation,
+    product,
+    residual2,
+    violation2,
+)
+from .problem import Problem
 from .rules import Rule
-
-TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
-"""Squared relative error below which the free formula for it has cancelled too much.
-
-Its rounding error is at most 2.4 eps ‖A‖² (measured on CryptoPunks, ranks 16 to 256); above these
-bounds that is less than 1e-10 (float64) and 1e-5 (float32) of the error reported.
-"""
+from .sparse import Sparse
 
 
 def half_step(
-    backend: Backend, rule: Rule, X: Array, Y: Array, A: Array, G: Array, delta: Array
+    backend: Backend,
+    rule: Rule,
+    X: Array,
+    Y: Array,
+    A: Array | Sparse,
+    G: Array,
+    delta: Array,
+    penalty: Penalty | None = None,
 ) -> tuple[Array, Array]:
     """Update X (R, d, n) given Y (R, d, m), A (m, n), G = Y Yᵀ; return it and N = Y A."""
-    runs, rank, m = Y.shape
-    # One product for all runs: A is read once.
-    N = backend.matmul(backend.xp.reshape(Y, (runs * rank, m)), A)
-    N = backend.xp.reshape(N, X.shape)
-    return rule(backend, X, N, G, delta), N
+    N, l1 = product(backend, Y, A), delta
+    if penalty is not None:
+        l1 = l1 + penalty.l1
+        G = G + penalty.l2 * backend.xp.eye(X.shape[1], dtype=X.dtype)
+    return rule(backend, X, N, G, l1), N
 
 
 @dataclass(frozen=True)
@@ -44,55 +54,78 @@ class Iteration:
     iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual is
     computed as well and takes over, entry by entry, where that formula is inaccurate. With
     `strides`, `unmeasured` iterations go before, whose errors nobody asks for. With `certify`,
-    it also gives the squared KKT residual between its two half-steps, where the products with
-    A for both gradients are at hand.
+    it also gives, squared, 'kkt': the KKT residual between its two half-steps, where the products
+    with A for both gradients are at hand; or 'descent': `descent_violation` of both.
     """
 
     backend: Backend
     rule: Rule
     careful: bool = False
     strides: bool = False
-    certify: bool = False
+    certify: str = ""
 
     @property
     def measures(self) -> int:
         """Numbers measured of each run."""
-        return 1 + self.certify
+        return 1 + bool(self.certify)
 
     def __call__(
         self,
         state: State,
-        A: Array,
+        A: Array | Sparse,
         norm2: Array,
         trusted: Array,
         delta: Array,
+        penalties: Penalties,
         unmeasured: Array,
     ) -> tuple[State, Array]:
         """Next state and what is measured of it: (measures, runs)."""
         backend, inner = self.backend, self.backend.inner
+        constants = (A, delta, penalties or (None, None))
         if self.strides:
-            state = backend.repeat(lambda x: self.advance(x, A, delta)[0], state, unmeasured)
-        new, (M, N, HHt) = self.advance(state, A, delta)
-        H, Wt, WtW = new
+            state = backend.repeat(lambda x: self.advance(x, *constants)[0], state, unmeasured)
+        new, products = self.advance(state, *constants)
+        (H, Wt, WtW), (_, N, HHt) = new, products
         error2 = norm2 - 2 * inner(N, Wt) + inner(WtW, HHt)
         if self.careful:
             direct = residual2(backend, A, Wt, H)
             error2 = backend.xp.where(error2 >= trusted, error2, direct)
         if not self.certify:
             return new, error2[None, :]
-        _, Wt, WtW = state  # between the half-steps, only H is new
-        kkt2 = violation2(backend, H, M, WtW) + violation2(backend, Wt, N, HHt)
-        return new, backend.xp.stack([error2, kkt2])
+        found = self.certificate2(state, new, products, constants[-1])
+        return new, backend.xp.stack([error2, found])
 
-    def advance(self, state: State, A: Array, delta: Array) -> tuple[State, tuple[Array, ...]]:
+    def advance(
+        self,
+        state: State,
+        A: Array | Sparse,
+        delta: Array,
+        penalties: tuple[Penalty | None, Penalty | None],
+    ) -> tuple[State, tuple[Array, ...]]:
         """Update H, then W; return the state and the products WᵀA, H Aᵀ and H Hᵀ on the way."""
         backend = self.backend
         H, Wt, WtW = state
-        H, M = half_step(backend, self.rule, H, Wt, A, WtW, delta)
+        H, M = half_step(backend, self.rule, H, Wt, A, WtW, delta, penalties[0])
         HHt = backend.matmul(H, H.mT)
-        Wt, N = half_step(backend, self.rule, Wt, H, A.mT, HHt, delta)
+        Wt, N = half_step(backend, self.rule, Wt, H, A.T, HHt, delta, penalties[1])
         WtW = backend.matmul(Wt, Wt.mT)
         return (H, Wt, WtW), (M, N, HHt)
+
+    def certificate2(
+        self,
+        old: State,
+        new: State,
+        products: tuple[Array, ...],
+        penalties: tuple[Penalty | None, Penalty | None],
+    ) -> Array:
+        """What `certify` asks for, squared, of an iteration from `old` to `new`."""
+        backend, (of_H, of_W) = self.backend, penalties
+        (old_H, old_Wt, WtW), (H, Wt, _), (M, N, HHt) = old, new, products
+        if self.certify == "kkt":  # where H is new and W is not
+            kkt2 = violation2(backend, H, M, WtW, of_H)
+            return kkt2 + violation2(backend, old_Wt, N, HHt, of_W)
+        met = descent_violation(backend, old_H, H, M, WtW, of_H)
+        return (met + descent_violation(backend, old_Wt, Wt, N, HHt, of_W)) ** 2
 
 
 class Loop:
@@ -104,10 +137,13 @@ class Loop:
     rule : Rule
     W0, H0 : (R, m, d) and (R, d, n) arrays
     delta : float
+        For 'mu'; 0 for the others.
     stride : int
         The error is recorded after every `stride` iterations, and after the last one.
-    certify : bool
-        Record the KKT residual too.
+    certify : {'', 'kkt', 'descent'}
+        What else is recorded, see `Iteration`.
+    penalties : (Penalty, Penalty), optional
+        On H and on W.
     """
 
     def __init__(
@@ -118,13 +154,15 @@ class Loop:
         H0: Array,
         delta: float,
         stride: int = 1,
-        certify: bool = False,
+        certify: str = "",
+        penalties: Penalties = None,
     ) -> None:
         self.problem = problem
         self.rule = rule
         self.stride = stride
         self.certify = certify
         self.delta = delta
+        self.penalties = penalties
         self.state = problem.start(W0, H0)
         self.trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
         # Where care must be compiled in, better at once: with strides it costs little.
@@ -133,7 +171,7 @@ class Loop:
     def advance(self, count: int) -> NDArray[np.float64]:
         """Run `count` iterations; return what was recorded: (records, measures, runs).
 
-        The measures are the error and, with `certify`, the KKT residual.
+        The measures are the error and what `certify` asks for.
 
         `count` is a multiple of the stride or less than it, and at most LONGEST_CHUNK strides.
         Interrupted, it leaves the state as it was before the call.
@@ -141,8 +179,8 @@ class Loop:
         problem, backend = self.problem, self.problem.backend
         stride = min(self.stride, count)
         step = Iteration(backend, self.rule, self.careful, self.stride > 1, self.certify)
-        constants = (problem.A, problem.norm2, self.trusted, self.delta, stride - 1)
-        state, measured = backend.iterate(step, self.state, constants, count // stride)
+        numbers = (problem.norm2, self.trusted, self.delta, self.penalties, stride - 1)
+        state, measured = backend.iterate(step, self.state, (problem.A, *numbers), count // stride)
         squares = backend.to_numpy(measured)[: count // stride]
         if not self.careful and bool((squares[:, 0] < self.trusted).any()):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_matrix, check_entries, give_back, is_sparse, working_dtype
 from .backends import owner
 from .backends.base import Array
-from .problem import Problem, as_matrix, check_entries, prepare, working_dtype
+from .problem import Problem, prepare
 from .results import Factorization, Interrupted
 from .run import Batch
 from .settings import Settings
@@ -33,6 +34,10 @@ def nmf(
     inner: int | None = None,
     stop: str = "error",
     init: str = "random",
+    l1_W: float = 0.0,
+    l2_W: float = 0.0,
+    l1_H: float = 0.0,
+    l2_H: float = 0.0,
     W0: Array | None = None,
     H0: Array | None = None,
     dtype: Any = None,
@@ -42,11 +47,15 @@ def nmf(
 ) -> Factorization:
     """Factorize a non-negative matrix, A ≈ W H: minimize ‖A − W H‖_F over W, H >= 0.
 
+    With penalties, minimize ½‖A − W H‖² + l1_W Σ W + ½ l2_W ‖W‖² + l1_H Σ H + ½ l2_H ‖H‖².
+
     Parameters
     ----------
     A : (m, n) array
-        Non-negative and finite; columns are samples, rows are features. NumPy, CuPy or JAX
-        array, or anything that `numpy.asarray` makes a matrix of. Never written to.
+        Non-negative and finite; columns are samples, rows are features. A NumPy, CuPy or JAX
+        array; one of another library that speaks DLPack, such as PyTorch's; a sparse matrix or
+        array of scipy or cupyx, which is never made dense; or anything that `numpy.asarray`
+        makes a matrix of. Never written to.
     rank : int
         d, the number of components, at least 1.
     seed : int
@@ -55,9 +64,11 @@ def nmf(
         Iterations, exactly as many unless `tol` or `callback` ends the run before.
     tol : float
         With ``stop='error'``, stop when, over `check_every` iterations, the error fell by less
-        than `tol` times the error of the start, as scikit-learn does; with ``stop='kkt'``, when
-        the norm of the projected gradient is at most `tol` times that of the start. 0 never
-        stops.
+        than `tol` times the error of the start, as scikit-learn's 'mu' does; with
+        ``stop='kkt'``, when the norm of the projected gradient is at most `tol` times that of
+        the start; with ``stop='descent'``, when the sum of the projected gradients that
+        coordinate descent met on its way is at most `tol` times that of the first iteration, as
+        scikit-learn's 'cd' does (at every iteration: `check_every` 1). 0 never stops.
     check_every : int
         Iterations between two checks of `tol` and two calls of `callback`.
     delta : float, optional
@@ -70,10 +81,12 @@ def nmf(
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
         'apg'. By default 1, and 10 for 'apg'.
-    stop : {'error', 'kkt'}
+    stop : {'error', 'kkt', 'descent'}
         What `tol` is held against.
     init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
         The start: random, or from the singular vectors of A.
+    l1_W, l2_W, l1_H, l2_H : float
+        Weights of the penalties, >= 0.
     W0, H0 : (m, d) and (d, n) arrays, optional
         Starts, non-negative and not all zero; what is not given is drawn from `seed`. An entry
         that is zero stays zero.
@@ -92,21 +105,23 @@ def nmf(
     Returns
     -------
     Factorization
-        W and H are arrays of the library that A came from, on its device.
+        W and H are arrays of the library that A came from, on its device; NumPy's where that
+        is none.
 
     Raises
     ------
     ValueError, TypeError
         For input that cannot be factorized, or a setting out of range.
     nmf_accel.BackendError
-        If the backend that was asked for cannot run on this machine.
+        If the backend that was asked for cannot run on this machine, or A is sparse and it
+        takes no sparse matrices.
     Interrupted
         A KeyboardInterrupt that holds the result so far, on Ctrl-C.
 
     Notes
     -----
     With 'mu', an iteration is H ← H ∘ (WᵀA) ⊘ (WᵀWH + δ), then W ← W ∘ (AHᵀ) ⊘ (WHHᵀ + δ). The
-    error never increases, with any solver but 'apg'.
+    error (with penalties, the objective) never increases, with any solver but 'apg'.
 
     References
     ----------
@@ -125,17 +140,30 @@ def nmf(
     0.4111546
     """
     numbers = (rank, seed, max_iter, tol, check_every, delta)
-    settings = Settings(*numbers, solver, inner, stop, init)
+    settings = Settings(*numbers, solver, inner, stop, init, l1_W, l2_W, l1_H, l2_H)
     problem = prepare(A, dtype, backend)
+    return factorize(problem, settings, A, W0, H0, callback, progress)
+
+
+def factorize(
+    problem: Problem,
+    settings: Settings,
+    A: Any,
+    W0: Array | None = None,
+    H0: Array | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+) -> Factorization:
+    """`nmf` once A is prepared; `A` only tells what kind of arrays to give back."""
     with problem.backend.scope(problem.A):
-        starts = starting_factors(problem, settings, A, W0, H0)
+        starts = starting_factors(problem, settings, W0, H0)
         batch = Batch(problem, settings, *starts, checked=callback is not None)
         try:
             _iterate(batch, callback, progress)
         except KeyboardInterrupt:
             if not batch.iteration:
                 raise
-            batch.stop(f"interrupted after {batch.iteration} of {max_iter} iterations")
+            batch.stop(f"interrupted after {batch.iteration} of {settings.max_iter} iterations")
             raise Interrupted(_finish(batch, A, W0, H0)) from None
         return _finish(batch, A, W0, H0)
 
@@ -157,23 +185,24 @@ def _finish(batch: Batch, A: Any, W0: Array | None, H0: Array | None) -> Factori
     """The result of a batch of one, with its factors where A is."""
     result, backend = batch.result(), batch.problem.backend
     result = replace(result, kkt=batch.certificate())
-    if not backend.owns(A):
-        result = replace(result, W=backend.to_numpy(result.W), H=backend.to_numpy(result.H))
-    return replace(result, W0=W0, H0=H0)
+    W, H = (give_back(x, A, backend) for x in (result.W, result.H))
+    return replace(result, W=W, H=H, W0=W0, H0=H0)
 
 
 def starting_factors(
-    problem: Problem, settings: Settings, A: Any, W0: Array | None, H0: Array | None
+    problem: Problem, settings: Settings, W0: Array | None, H0: Array | None
 ) -> tuple[Array, Array]:
     """The starts as (1, m, d) and (1, d, n), drawn where not given, checked where given."""
     (m, n), d = problem.shape, settings.rank
-    drawn = problem.draw(settings.rank, settings.seed, settings.init)
+    drawn: Any = (None, None)
+    if W0 is None or H0 is None:
+        drawn = problem.draw(settings.rank, settings.seed, settings.init)
     starts = []
     for name, given, random, shape in (
         ("W0", W0, drawn[0], (m, d)),
         ("H0", H0, drawn[1], (d, n)),
     ):
-        start = random if given is None else _checked_start(problem, A, name, given, shape)
+        start = random if given is None else checked_factor(problem, name, given, shape)
         starts.append(start[None, ...])
     if W0 is not None or H0 is not None:
         _check_size(problem, *starts)
@@ -192,20 +221,26 @@ def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
         )
 
 
-def _checked_start(
-    problem: Problem, A: Any, name: str, start: Any, shape: tuple[int, int]
+def checked_factor(
+    problem: Problem, name: str, factor: Any, shape: tuple[int, int], zero: bool = False
 ) -> Array:
-    start = as_matrix(start, name)
-    working_dtype(start.dtype, None, name)  # refuses what are no real numbers
-    if start.shape != shape:
-        raise ValueError(f"{name} has shape {start.shape}; with this A and rank it must be {shape}")
-    library, home = owner(start), owner(A)
+    """A factor that was given: W, H or a start of one; it may be `zero` everywhere."""
+    if is_sparse(factor):
+        raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
+    factor = as_matrix(factor, name)
+    working_dtype(factor.dtype, None, name)  # refuses what are no real numbers
+    if factor.shape != shape:
+        raise ValueError(
+            f"{name} has shape {factor.shape}; with this A and rank it must be {shape}"
+        )
+    library, home = owner(factor), problem.backend.name
     if library not in ("numpy", home):
         raise ValueError(
-            f"{name} is a {library} array and A is not; give {name} in A's library or in NumPy"
+            f"{name} is a {library} array, but this runs on {home}; give a NumPy array"
         )
-    check_entries(problem.backend, problem.backend.asarray(start, problem.dtype), name)
-    return start
+    on_device = problem.backend.asarray(factor, problem.dtype)
+    check_entries(problem.backend, on_device, name, zero)
+    return factor
 
 
 @contextmanager

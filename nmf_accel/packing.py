@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from .arrays import give_back
 from .backends.base import Array
+from .measures import residual2
 from .nmf import progress_bar
-from .problem import Problem, residual2
+from .problem import Problem
 from .results import Factorization
 from .run import Batch
 from .settings import Settings
+from .sparse import Sparse
 from .store import Row, Store, best_of
 
 BAR = "{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]"
@@ -24,7 +28,7 @@ def bytes_per_run(problem: Problem, rank: int) -> int:
     factors = rank * (m + n)
     # The state before and after an iteration, the products in between, the factors on their
     # way in and out; the starts are float64.
-    residual = 2 * m * -(-n // 32)
+    residual = 2 * n * (1 if isinstance(problem.A, Sparse) else -(-m // 32))
     return factors * (6 * size + 8) + (3 * rank**2 + residual) * size
 
 
@@ -39,7 +43,7 @@ def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) 
     size = problem.dtype.itemsize
     free = int(0.8 * problem.backend.free_memory()) if memory is None else memory
     if memory is not None:
-        free -= problem.A.shape[0] * problem.A.shape[1] * size
+        free -= problem.nbytes
     free -= 2 * 2**20 * size  # blocks of the residual
     fit = free // bytes_per_run(problem, rank)
     if fit < 1:
@@ -57,10 +61,10 @@ class Runner:
     """Runs what is missing, batch by batch, and puts it where it belongs."""
 
     problem: Problem
-    reference: Array | None
+    reference: Array | Sparse | None
     memory: int | None
     keep: str
-    on_device: bool
+    given: Any
     table: list[Row]
     held: dict[tuple[int, int], Factorization]
     store: Store | None
@@ -85,7 +89,7 @@ class Runner:
     def work(self, settings: Settings) -> float:
         """Cost of an iteration of one run, up to a factor."""
         m, n = self.problem.A.shape
-        return float(settings.rank * (m * n + settings.rank * (m + n)))
+        return float(settings.rank * (self.problem.stored + settings.rank * (m + n)))
 
     def batches(self, missing: list[Settings]) -> Iterator[tuple[list[Settings], int]]:
         """The missing runs, those of a rank together, as many at once as fit; and how many."""
@@ -113,7 +117,7 @@ class Runner:
         rank = runs[0].rank
         best = best_of([row for row in self.table if row["rank"] == rank] + rows)[rank]["seed"]
         kept = {
-            result.settings["seed"]: self.to_host(result)
+            result.settings["seed"]: self.to_caller(result)
             for result in results
             if self.keep == "all" or (self.keep == "best" and result.settings["seed"] == best)
         }
@@ -145,9 +149,7 @@ class Runner:
         error2 = residual2(backend, self.reference, Wt, result.H[None, ...])
         return float(np.sqrt(backend.to_numpy(error2)[0]))
 
-    def to_host(self, result: Factorization) -> Factorization:
-        """The factorization with its factors where A is."""
-        if self.on_device:
-            return result
-        backend = self.problem.backend
-        return replace(result, W=backend.to_numpy(result.W), H=backend.to_numpy(result.H))
+    def to_caller(self, result: Factorization) -> Factorization:
+        """The factorization with its factors of the library of A."""
+        W, H = (give_back(x, self.given, self.problem.backend) for x in (result.W, result.H))
+        return replace(result, W=W, H=H)

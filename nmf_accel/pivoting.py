@@ -10,15 +10,15 @@ ROUNDS = 5
 """Exchanges allowed, as a multiple of the rank."""
 
 
-def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
-    """Minimize ½‖A − YᵀX‖² over X >= 0, column by column (Kim & Park 2008, algorithm 2).
+def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, l1: Array) -> Array:
+    """Minimize ½‖A − YᵀX‖² + l1 Σ X over X >= 0, column by column (Kim & Park 2008, algorithm 2).
 
     A column's variables are split into a passive set F, where its gradient is zero, and the
     rest, where X is; variables that come out negative on either side change sides, all at once
     (a full exchange), or only the last one when that made no progress for PATIENCE times.
     It starts from the support of X.
     """
-    xp = backend.xp
+    xp, N = backend.xp, N - l1
     d = X.shape[1]
     # As much as rounding has put there already, so that a singular G has a solution too.
     eps = d * float(xp.finfo(X.dtype).eps)
@@ -26,19 +26,20 @@ def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, del
     eye = xp.eye(d, dtype=X.dtype)
     G = G + ridge[:, None, None] * eye
     order = xp.arange(1, d + 1)[None, :, None]
+    # What a solution may be off where G is ill-conditioned is no reason to exchange, or it would
+    # go on for ever.
+    slack = float(xp.finfo(X.dtype).eps) ** (2 / 3)
+    least = -slack * xp.max(xp.abs(N), axis=1, keepdims=True)
 
-    def solve(F: Array) -> tuple[Array, Array, Array]:
-        """X, and which variables are on the wrong side and how many."""
-        X = backend.solve_passive(G, N, F)
-        # Rounding of X and of its gradient is no reason to exchange, or it would go on for ever.
-        tiny = eps * xp.max(xp.abs(X), axis=1, keepdims=True)
-        gradient = backend.matmul(G, X) - N
-        least = eps * xp.max(xp.abs(N), axis=1, keepdims=True)
-        wrong = xp.where(F, X + tiny < 0, gradient + least < 0)
+    def solve(X: Array, F: Array, going: Array) -> tuple[Array, Array, Array]:
+        """X, solved anew where `going`; which variables are on the wrong side, and how many."""
+        X = xp.where(going[:, None, :], backend.solve_passive(G, N, F, going), X)
+        negative = -slack * xp.max(xp.abs(X), axis=1, keepdims=True) > X
+        wrong = xp.where(F, negative, backend.matmul(G, X) - N < least)
         return X, wrong, xp.sum(xp.astype(wrong, xp.int32), axis=1)
 
     def exchange(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        _, _, F, wrong, fewest, patience = state
+        X, _, F, wrong, fewest, patience = state
         count = xp.sum(xp.astype(wrong, xp.int32), axis=1)
         better = count < fewest
         fewest = xp.where(better, count, fewest)
@@ -48,11 +49,11 @@ def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, del
         ranked = xp.where(wrong, order, xp.zeros_like(order))
         last = ranked == xp.max(ranked, axis=1, keepdims=True)
         F = F ^ (wrong & (full[:, None, :] | last))
-        X, wrong, count = solve(F)
+        X, wrong, count = solve(X, F, count > 0)
         return X, xp.any(count > 0, axis=-1), F, wrong, fewest, patience
 
     F = X > 0
-    X, wrong, count = solve(F)
+    X, wrong, count = solve(X, F, xp.any(F | True, axis=1))
     fewest = xp.full_like(count, d + 1)
     state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]

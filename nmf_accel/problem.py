@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .backends import get, owner, resolve
+from .arrays import as_matrix, check_entries, is_sparse, working_dtype
+from .backends import resolve
 from .backends.base import Array, Backend, State
+from .measures import TRUSTED_DOWN_TO, Penalties, product, residual2, violation2
+from .sparse import Sparse
 from .starts import random_start, svd_start
 
 Index = NDArray[np.intp]
@@ -27,7 +29,7 @@ class Problem:
     Attributes
     ----------
     backend : Backend
-    A : (m', n') array of the backend
+    A : (m', n') array of the backend, or Sparse
         The data without its zero rows and columns.
     shape : (int, int)
         (m, n), the shape of the data as given.
@@ -40,7 +42,7 @@ class Problem:
     """
 
     backend: Backend
-    A: Array
+    A: Array | Sparse
     shape: tuple[int, int]
     rows: Index | None
     columns: Index | None
@@ -52,13 +54,30 @@ class Problem:
         """float32 or float64."""
         return np.dtype(str(self.A.dtype).rpartition(".")[2])
 
+    @property
+    def stored(self) -> int:
+        """How many entries of A are stored."""
+        return self.A.stored if isinstance(self.A, Sparse) else self.A.shape[0] * self.A.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that A takes."""
+        # Sparse, at most twice, with an index of 4 bytes beside every entry.
+        each = 2 * (self.dtype.itemsize + 4) if isinstance(self.A, Sparse) else self.dtype.itemsize
+        return self.stored * each
+
     def draw(self, rank: int, seed: int, init: str) -> tuple[Array, Array]:
         """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
         if init == "random":
             return random_start(self.shape, rank, seed, self.mean)
+        return svd_start(self._whole(), rank, seed, init)
+
+    def _whole(self) -> Any:
+        """All of A on the host, its zero rows and columns put back."""
+        if isinstance(self.A, Sparse):
+            return self.A.whole(self.rows, self.columns, self.shape)
         A = _put_back(self.backend, self.A, self.columns, self.shape[1])
-        A = _put_back(self.backend, A.mT, self.rows, self.shape[0]).mT
-        return svd_start(self.backend.to_numpy(A), rank, seed, init)
+        return self.backend.to_numpy(_put_back(self.backend, A.T, self.rows, self.shape[0]).T)
 
     def start(self, W0: Array, H0: Array) -> State:
         """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
@@ -69,23 +88,28 @@ class Problem:
         WtW = backend.matmul(Wt, W)
         return _keep(backend, H, self.columns, -1), _keep(backend, Wt, self.rows, -1), WtW
 
-    def start_error(self, W0: Array, H0: Array) -> NDArray[np.float64]:
-        """‖A − W0 H0‖_F of each run, over the zero rows and columns too: (R,)."""
-        backend, (H, Wt, WtW) = self.backend, self.start(W0, H0)
-        H0 = backend.asarray(H0, self.A.dtype)
-        everywhere = backend.inner(WtW, backend.matmul(H0, H0.mT))
-        kept = backend.inner(backend.matmul(Wt, Wt.mT), backend.matmul(H, H.mT))
-        error2 = residual2(backend, self.A, Wt, H) + (everywhere - kept)
-        return np.sqrt(np.asarray(backend.to_numpy(error2), dtype=np.float64))
+    def error(self, W: Array, H: Array) -> NDArray[np.float64]:
+        """‖A − W H‖_F of each run, W (R, m, d), H (R, d, n), over all rows and columns: (R,)."""
+        backend, (kept_H, Wt, WtW) = self.backend, self.start(W, H)
+        H = backend.asarray(H, self.A.dtype)
+        everywhere = backend.inner(WtW, backend.matmul(H, H.mT))
+        N = product(backend, kept_H, self.A.T)
+        error2 = backend.to_numpy(self.norm2 - 2 * backend.inner(N, Wt) + everywhere)
+        if (error2 < TRUSTED_DOWN_TO[self.dtype.name] * self.norm2).any():
+            kept = backend.inner(backend.matmul(Wt, Wt.mT), backend.matmul(kept_H, kept_H.mT))
+            rest = residual2(backend, self.A, Wt, kept_H) + (everywhere - kept)
+            error2 = backend.to_numpy(rest)
+        return np.sqrt(np.maximum(np.asarray(error2, dtype=np.float64), 0))
 
-    def violation(self, W: Array, H: Array) -> NDArray[np.float64]:
+    def violation(self, W: Array, H: Array, penalties: Penalties) -> NDArray[np.float64]:
         """KKT residual at W (R, m, d), H (R, d, n), over the zero rows and columns too: (R,)."""
         backend, (kept_H, kept_Wt, WtW) = self.backend, self.start(W, H)
         Wt, H = (backend.asarray(x, self.A.dtype) for x in (W.mT, H))
-        M = _put_back(backend, backend.matmul(kept_Wt, self.A), self.columns, self.shape[1])
-        N = _put_back(backend, backend.matmul(kept_H, self.A.mT), self.rows, self.shape[0])
-        kkt2 = violation2(backend, H, M, WtW)
-        kkt2 = kkt2 + violation2(backend, Wt, N, backend.matmul(H, H.mT))
+        M = _put_back(backend, product(backend, kept_Wt, self.A), self.columns, self.shape[1])
+        N = _put_back(backend, product(backend, kept_H, self.A.T), self.rows, self.shape[0])
+        of_H, of_W = penalties or (None, None)
+        kkt2 = violation2(backend, H, M, WtW, of_H)
+        kkt2 = kkt2 + violation2(backend, Wt, N, backend.matmul(H, H.mT), of_W)
         return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
 
     def factors(self, state: State) -> tuple[Array, Array]:
@@ -96,27 +120,36 @@ class Problem:
         return Wt.mT, H
 
 
-def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
+def prepare(A: Any, dtype: Any = None, backend: str | None = None, zero: bool = False) -> Problem:
     """Check `A`, choose its backend and dtype, move it there.
 
     Raises
     ------
     ValueError, TypeError
-        If A is not a real, finite, non-negative matrix with a non-zero entry.
+        If A is not a real, finite, non-negative matrix with, unless `zero`, a non-zero entry.
+    nmf_accel.BackendError
+        If the backend cannot run here, or A is sparse and it takes no sparse matrices.
     """
     A = as_matrix(A)
-    chosen = resolve(backend, A)
+    sparse = is_sparse(A)
+    chosen = resolve(backend, A, sparse)
     dtype = working_dtype(A.dtype, dtype)
     here = chosen if chosen.owns(A) else resolve("numpy")
     with chosen.scope(A):
         # Checked where the data lies, so that only what the loop needs is moved.
-        A = here.asarray(A, dtype)
-        check_entries(here, A)
-        shape = A.shape
-        rows, columns = (_nonzero(here, here.xp.max(A, axis=axis)) for axis in (1, 0))
-        mean = float(here.xp.sum(A, dtype=here.xp.float64)) / (shape[0] * shape[1])
-        A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
-        norm2 = float(chosen.inner(A, A))
+        A = A.astype(dtype) if sparse else here.asarray(A, dtype)
+        check_entries(here, A, zero=zero)
+        entries = A.data if sparse else A
+        mean = float(here.xp.sum(entries, dtype=here.xp.float64)) / (A.shape[0] * A.shape[1])
+        shape, (rows, columns) = A.shape, _nonzero(here, A)
+        if sparse:
+            A = A if rows is None else A[here.xp.asarray(rows)]
+            A = A if columns is None else A[:, here.xp.asarray(columns)]
+            A = Sparse(*chosen.sparse(A))
+            norm2 = float(here.xp.sum(here.xp.square(entries), dtype=here.xp.float64))
+        else:
+            A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
+            norm2 = float(chosen.inner(A, A))
     if not np.isfinite(norm2):
         raise ValueError(
             f"the squares of A's entries overflow {dtype.name}; divide A by its maximum"
@@ -124,116 +157,17 @@ def prepare(A: Any, dtype: Any = None, backend: str | None = None) -> Problem:
     return Problem(chosen, A, shape, rows, columns, mean, norm2)
 
 
-def fingerprint(x: Array) -> str:
-    """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
-    library = owner(x)
-    host = np.asarray(x) if library is None else get(library).to_numpy(x)
-    digest = hashlib.sha256(f"{host.shape} {host.dtype.str}".encode())
-    digest.update(np.ascontiguousarray(host).data)
-    return digest.hexdigest()
-
-
-def as_matrix(A: Any, name: str = "A") -> Array:
-    """`A` as a 2-D array of a library that some backend holds; lists and frames become NumPy's."""
-    from array_api_compat import is_array_api_obj  # late: importing nmf_accel loads NumPy alone
-
-    if hasattr(A, "tocsr") or type(A).__module__.split(".")[0] == "sparse":
-        raise TypeError(
-            f"{name} is sparse ({type(A).__name__}), which is not supported; "
-            f"pass {name}.toarray() if it fits in memory"
-        )
-    if isinstance(A, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; fill it first, e.g. {name}.filled(0)")
-    if not is_array_api_obj(A):
-        A = np.asarray(A)
-    elif owner(A) is None:
-        raise TypeError(
-            f"{name} is a {type(A).__module__}.{type(A).__name__}, which no backend holds; "
-            f"pass a NumPy, CuPy or JAX array, e.g. numpy.asarray({name})"
-        )
-    if A.ndim != 2:
-        raise ValueError(f"{name} must be a matrix (2-D), but its shape is {A.shape}")
-    if 0 in A.shape:
-        raise ValueError(f"{name} is empty: its shape is {A.shape}")
-    return A
-
-
-def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
-    """The dtype to compute in: as asked, else float32 for float16 and float32, else float64."""
-    name = str(getattr(given, "name", given)).rpartition(".")[2]
-    if name.startswith("complex"):
-        raise TypeError(f"{of} is {name}; NMF needs real numbers, so pass abs({of}) or {of}.real")
-    if not name.startswith(("float", "int", "uint", "bool", "bfloat")):
-        raise TypeError(f"{of} has dtype {given}; NMF needs real numbers, e.g. {of}.astype(float)")
-    if asked is None:
-        return np.dtype("float32" if name in ("float16", "bfloat16", "float32") else "float64")
-    try:
-        dtype: np.dtype[Any] | None = np.dtype(asked)
-    except TypeError:
-        dtype = None
-    if dtype is None or dtype.name not in ("float32", "float64"):
-        raise ValueError(f"dtype is {asked!r}; it must be 'float32' or 'float64'")
-    return dtype
-
-
-def check_entries(backend: Backend, A: Array, name: str = "A") -> None:
-    """Raise unless all entries are finite and >= 0 and some are > 0."""
-    xp = backend.xp
-    low, high = float(xp.min(A)), float(xp.max(A))  # NaN goes through both
-    if low >= 0 and 0 < high < np.inf:
-        return
-    if low == high == 0:
-        why = (
-            "so there is nothing to factorize"
-            if name == "A"
-            else "and the updates never leave zero; start from positive entries"
-        )
-        raise ValueError(f"{name} is zero everywhere, {why}")
-    for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
-        where = np.argwhere(backend.to_numpy(wrong(A)))
-        if len(where):
-            first = tuple(int(k) for k in where[0])
-            count = f"{len(where)} {kind} entr{'y' if len(where) == 1 else 'ies'}"
-            raise ValueError(
-                f"{name} has {count}, first at {first}: {float(A[first])}; "
-                f"NMF needs finite {name} >= 0"
-            )
-
-
-def residual2(backend: Backend, A: Array, Wt: Array, H: Array) -> Array:
-    """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
-    runs = Wt.shape[0]
-    m, n = A.shape
-    # 2**18 entries at a time stay in cache; at most 32 blocks keep a compiled loop short.
-    height = max(2**18 // (runs * n), -(-m // 32), 1)
-    W = Wt.mT
-    total = 0.0
-    for k in range(0, m, height):
-        block = slice(k, min(k + height, m))
-        rest = backend.matmul(W[:, block, :], H)
-        rest -= A[block, :]
-        total = total + backend.inner(rest, rest)
-    return total
-
-
-def violation2(backend: Backend, X: Array, N: Array, G: Array) -> Array:
-    """Squared norm of the projected gradient with respect to X, of each run.
-
-    The entries of G X − N that the KKT conditions want to be zero: all but those that are
-    positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
-    """
-    gradient = backend.matmul(G, X) - N
-    # Compilers flush what is smaller than a normal number to zero; libraries do not.
-    smallest = float(backend.xp.finfo(X.dtype).smallest_normal)
-    wrong = (smallest <= X) | (gradient < 0)
-    gradient = backend.xp.where(wrong, gradient, backend.xp.zeros_like(gradient))
-    return backend.inner(gradient, gradient)
-
-
-def _nonzero(backend: Backend, largest: Array) -> Index | None:
-    """Indices of the non-zero entries of a vector; None if that is all of them."""
-    index = np.flatnonzero(backend.to_numpy(largest))
-    return None if index.size == largest.shape[0] else index
+def _nonzero(backend: Backend, A: Array) -> tuple[Index | None, Index | None]:
+    """Indices of the rows and columns that are not zero everywhere; None for all of them."""
+    found: list[Index | None] = []
+    for axis, size in enumerate(A.shape):
+        if is_sparse(A):
+            indices = backend.to_numpy(A.indices if axis else A.indptr)
+            index = np.unique(indices) if axis else np.flatnonzero(np.diff(indices))
+        else:
+            index = np.flatnonzero(backend.to_numpy(backend.xp.max(A, axis=1 - axis)))
+        found.append(None if index.size == size else index)
+    return found[0], found[1]
 
 
 def _keep(backend: Backend, x: Array, index: Index | None, axis: int) -> Array:

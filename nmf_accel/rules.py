@@ -1,7 +1,8 @@
-"""Update rules: pure functions ``(backend, X, N, G, delta) -> X``.
+"""Update rules: pure functions ``(backend, X, N, G, l1) -> X``.
 
 For the factor X being updated and the other one, Y, a rule sees only ``N = Y A`` and
-``G = Y Yᵀ``; the gradient of ½‖A − YᵀX‖² with respect to X is ``G X − N``. Leading axes are runs.
+``G = Y Yᵀ``; the gradient of ½‖A − YᵀX‖² + l1 Σ X with respect to X is ``G X − N + l1``. A penalty
+½ l2 ‖X‖² is in G already, as ``G + l2 I``. Leading axes are runs.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ SETTLED = 0.1
 """Inner repeats end when a step is shorter than this part of the first (Gillis & Glineur)."""
 
 
-def lee_seung(backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
-    """Multiplicative update ``X ∘ N ⊘ (G X + δ)`` (Lee & Seung 2001, eq. 4)."""
-    return backend.multiply_divide(X, N, backend.matmul(G, X), delta)
+def lee_seung(backend: Backend, X: Array, N: Array, G: Array, l1: Array) -> Array:
+    """Multiplicative update ``X ∘ N ⊘ (G X + l1)`` (Lee & Seung 2001, eq. 4).
+
+    δ, which keeps the denominators from zero, is no more than an L1 penalty, and part of it.
+    """
+    return backend.multiply_divide(X, N, backend.matmul(G, X), l1)
 
 
-def hals(backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
+def hals(backend: Backend, X: Array, N: Array, G: Array, l1: Array) -> Array:
     """Hierarchical alternating least squares (Cichocki & Phan 2009, algorithm 2).
 
     Row k of X after the other, ``X_k ← max(0, X_k + (N_k − G_k X) / G_kk)``: the minimum of the
     error over that row. A row whose G_kk is zero (a dead component of Y) stays as it is, and
     so can bring Y's to life again.
     """
-    return backend.descend(X, N, G)
+    return backend.descend(X, N - l1, G)
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,14 @@ class Repeated:
     rule: Rule
     limit: int
 
-    def __call__(self, backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
+    def __call__(self, backend: Backend, X: Array, N: Array, G: Array, l1: Array) -> Array:
         """Repeat the rule."""
         xp, inner = backend.xp, backend.inner
         smallest = float(xp.finfo(X.dtype).smallest_normal)
 
         def again(state: tuple[Array, ...]) -> tuple[Array, ...]:
             X, _, first, count = state
-            new = self.rule(backend, X, N, G, delta)
+            new = self.rule(backend, X, N, G, l1)
             step = new - X
             moved = inner(step, step)
             first = xp.where(count == 0, moved, first)
@@ -77,9 +81,9 @@ class AcceleratedGradient:
 
     steps: int
 
-    def __call__(self, backend: Backend, X: Array, N: Array, G: Array, delta: Array) -> Array:
+    def __call__(self, backend: Backend, X: Array, N: Array, G: Array, l1: Array) -> Array:
         """Take the steps."""
-        xp = backend.xp
+        xp, N = backend.xp, N - l1
         L = xp.max(xp.sum(xp.abs(G), axis=-1), axis=-1)
         step = xp.where(L > 0, 1 / xp.where(L > 0, L, xp.ones_like(L)), xp.zeros_like(L))
         step = step[:, None, None]

@@ -33,8 +33,8 @@ class Run:
         Iterations done.
     last : float
         Error at the last check of `tol`.
-    kkt : float, optional
-        KKT residual last recorded, where it is.
+    certificate : float, optional
+        What `stop` is about, if not the error, as last recorded, relative to the start's.
     seconds : float
         Its share of the wall time.
     first_chunk : (int, float)
@@ -48,7 +48,7 @@ class Run:
     errors: list[NDArray[np.float64]] = field(default_factory=list)
     n_iter: int = 0
     last: float = math.inf
-    kkt: float | None = None
+    certificate: float | None = None
     seconds: float = 0.0
     first_chunk: tuple[int, float] = (0, 0.0)
     converged: bool = False
@@ -100,18 +100,22 @@ class Batch:
         self.problem = problem
         self.settings = settings = settings.on(problem)
         self.every = settings.check_every if checked or settings.tol else None
-        self.certify = settings.stop == "kkt"
+        self.certify = "" if settings.stop == "error" else settings.stop
         self.runs = [Run() for _ in range(W0.shape[0])]
-        if self.certify or len(self.runs) == 1:
-            # Relative to the start's, which may be a solution already.
-            self.start_kkts = [kkt or 1.0 for kkt in problem.violation(W0, H0).tolist()]
+        self.first: list[float] = []  # the certificate of the start, or of the first iteration
+        if self.certify == "kkt" or len(self.runs) == 1:
+            self.start_kkts = problem.violation(W0, H0, settings.penalties).tolist()
+        if self.certify == "kkt":
+            self.first = self.start_kkts
         if settings.tol and not self.certify:
-            self.start_errors = problem.start_error(W0, H0)
+            self.start_errors = problem.error(W0, H0)
             for run, error in zip(self.runs, self.start_errors, strict=True):
                 run.last = float(error)
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
-        rule, delta = make(settings.solver, settings.inner), settings.delta_on(problem)
-        self.loop = Loop(problem, rule, W0, H0, delta, stride, self.certify)
+        rule = make(settings.solver, settings.inner)
+        delta = settings.delta_on(problem) if settings.solver == "mu" else 0.0
+        more = (stride, self.certify, settings.penalties)
+        self.loop = Loop(problem, rule, W0, H0, delta, *more)
         self.iteration = 0
 
     @property
@@ -140,11 +144,13 @@ class Batch:
             )
         going = self.going
         self.iteration += count
+        if self.certify and not self.first:
+            self.first = recorded[0, 1, :].tolist()
         for slot, r in enumerate(self.slots):
             if r in going:
                 self.runs[r].add(count, recorded[:, 0, slot], seconds / len(going))
                 if self.certify:
-                    self.runs[r].kkt = float(recorded[-1, 1, slot]) / self.start_kkts[r]
+                    self.runs[r].certificate = _relative(recorded[-1, 1, slot], self.first[r])
         if self.settings.tol and self.iteration % self.settings.check_every == 0:
             self._check(going)
         if self.iteration == self.settings.max_iter:
@@ -161,8 +167,12 @@ class Batch:
     def _converged(self, r: int) -> str:
         """Why a run has converged; empty if it has not."""
         run, tol = self.runs[r], self.settings.tol
-        if run.kkt is not None:
-            return f"the KKT residual fell to tol = {tol:g} of the start's" * (run.kkt <= tol)
+        if run.certificate is not None:
+            what = {
+                "kkt": f"the KKT residual fell to tol = {tol:g} of the start's",
+                "descent": f"the violation met in descent fell to tol = {tol:g} of the first",
+            }[self.certify]
+            return what * (run.certificate <= tol)
         error = float(run.errors[-1][-1])
         fell, run.last = run.last - error, error
         if fell > tol * self.start_errors[r]:
@@ -186,8 +196,9 @@ class Batch:
     def certificate(self) -> float:
         """KKT residual of a batch of one as it stands, relative to that of its start."""
         problem = self.problem
-        kkt = problem.violation(*problem.factors(self.loop.state))[0]
-        return float(kkt) / self.start_kkts[0]
+        factors = problem.factors(self.loop.state)
+        kkt = problem.violation(*factors, self.settings.penalties)[0]
+        return _relative(kkt, self.start_kkts[0])
 
     def _factors(self, r: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
@@ -211,14 +222,20 @@ class Batch:
             n_iter=run.n_iter,
             stride=self.loop.stride,
             norm=math.sqrt(problem.norm2),
-            kkt=run.kkt,
+            kkt=run.certificate if self.certify == "kkt" else None,
             converged=run.converged,
             stopped_because=run.stopped_because,
             seconds=run.seconds,
             seconds_per_iteration=run.seconds_per_iteration,
-            flops_per_iteration=4.0 * m * n * d + 4.0 * (m + n) * d**2,  # of one inner step
+            flops_per_iteration=4.0 * problem.stored * d
+            + 4.0 * (m + n) * d**2,  # of one inner step
             settings=recorded,
         )
+
+
+def _relative(found: float, first: float) -> float:
+    """`found` relative to `first`, which may be that of a solution already."""
+    return float(found) / (float(first) or 1.0)
 
 
 def record(settings: Settings, problem: Problem) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .measures import Penalties, Penalty
 from .problem import Problem
 from .rules import SOLVERS
 from .starts import INITS
@@ -16,7 +17,8 @@ DELTA = 1e-9
 """δ where none is given, relative to the size of the denominators."""
 FASTEST = "hals"
 """What 'auto' takes: first to a given error wherever it was measured (on CPUs, see bench/)."""
-STOPS = ("error", "kkt")
+STOPS = ("error", "kkt", "descent")
+PENALTIES = ("l1_W", "l2_W", "l1_H", "l2_H")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Settings:
     inner: int | None = None
     stop: str = "error"
     init: str = "random"
+    l1_W: float = 0.0
+    l2_W: float = 0.0
+    l1_H: float = 0.0
+    l2_H: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in (("solver", (*SOLVERS, "auto")), ("stop", STOPS), ("init", INITS)):
@@ -49,13 +55,22 @@ class Settings:
             if value < least:
                 raise ValueError(f"{name} is {value}; it must be at least {least}")
             object.__setattr__(self, name, int(value))
-        for name in ("tol", "delta"):
+        for name in ("tol", "delta", *PENALTIES):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.tol < 1:
             raise ValueError(f"tol is {self.tol}; it must be in [0, 1), and 0 turns it off")
         if self.delta is not None and not 0 < self.delta < math.inf:
             raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
+        for name in PENALTIES:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and >= 0")
+
+    @property
+    def penalties(self) -> Penalties:
+        """Those on H and on W."""
+        penalties = Penalty(self.l1_H, self.l2_H), Penalty(self.l1_W, self.l2_W)
+        return penalties if any(map(any, penalties)) else None
 
     def on(self, problem: Problem) -> Settings:
         """The settings with what was left open settled for a problem."""

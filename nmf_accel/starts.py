@@ -40,13 +40,13 @@ def random_start(
 
 
 def svd_start(
-    A: NDArray[Any], rank: int, seed: int, init: str
+    A: Any, rank: int, seed: int, init: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Starting factors from the singular vectors of A (Boutsidis & Gallopoulos 2008).
 
     Parameters
     ----------
-    A : (m, n) array
+    A : (m, n) array or scipy sparse matrix
         On the host.
     rank : int
         d, at most min(m, n).
@@ -95,10 +95,10 @@ def svd_start(
     return W * np.sqrt(mean), H * np.sqrt(mean)
 
 
-def _leading_svd(A: NDArray[Any], rank: int, rng: np.random.Generator) -> tuple[Any, Any, Any]:
+def _leading_svd(A: Any, rank: int, rng: np.random.Generator) -> tuple[Any, Any, Any]:
     """Leading singular triplets (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1)."""
-    size = rank + 10
-    if size >= min(A.shape) // 2:  # no cheaper than all of them
+    size = min(rank + 10, *A.shape)
+    if size >= min(A.shape) // 2 and isinstance(A, np.ndarray):  # no cheaper than all of them
         U, S, Vt = np.linalg.svd(A, full_matrices=False)
     else:
         Q = np.linalg.qr(A @ rng.standard_normal((A.shape[1], size)))[0]

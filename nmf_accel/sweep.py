@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_matrix, check_entries, fingerprint, is_sparse
 from .backends.base import Array
 from .packing import Runner
-from .problem import Problem, as_matrix, check_entries, fingerprint, prepare
+from .problem import Problem, prepare
 from .results import Factorization
 from .run import record
 from .settings import Settings
+from .sparse import Sparse
 from .store import KEEP, Row, Store
 
 
@@ -121,6 +123,10 @@ def sweep(
     inner: int | None = None,
     stop: str = "error",
     init: str = "random",
+    l1_W: float = 0.0,
+    l2_W: float = 0.0,
+    l1_H: float = 0.0,
+    l2_H: float = 0.0,
     reference: Any = None,
     dtype: Any = None,
     backend: str | None = None,
@@ -143,7 +149,8 @@ def sweep(
         Each once.
     seeds : int or iterable of int
         So many, from 0; or which.
-    max_iter, tol, check_every, delta, solver, inner, stop, init, dtype, backend
+    max_iter, tol, check_every, delta, solver, inner, stop, init
+    l1_W, l2_W, l1_H, l2_H, dtype, backend
         As for `nmf`; every run stops by itself. Errors are recorded every `check_every`
         iterations.
     reference : (m, n) array, optional
@@ -173,11 +180,21 @@ def sweep(
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged.
     """
-    numbers = (max_iter, tol, check_every, delta, solver, inner, stop, init)
-    plan = _plan(ranks, seeds, keep, *numbers)
+    options = {
+        "max_iter": max_iter,
+        "tol": tol,
+        "check_every": check_every,
+        "delta": delta,
+        "solver": solver,
+        "inner": inner,
+        "stop": stop,
+        "init": init,
+    }
+    penalties = {"l1_W": l1_W, "l2_W": l2_W, "l1_H": l1_H, "l2_H": l2_H}
+    plan = _plan(ranks, seeds, keep, {**options, **penalties})
     problem = prepare(A, dtype, backend)
     plan[0].on(problem)  # refuses what this problem does not allow
-    reference = None if reference is None else _checked_reference(problem, reference)
+    clean = None if reference is None else _checked_reference(problem, reference)
     folder = None
     if store is not None:
         settings = {k: v for k, v in asdict(plan[0]).items() if k not in ("rank", "seed")}
@@ -191,10 +208,10 @@ def sweep(
     with problem.backend.scope(problem.A):
         Runner(
             problem=problem,
-            reference=reference,
+            reference=clean,
             memory=memory,
             keep=keep,
-            on_device=problem.backend.owns(A),
+            given=A,
             table=result.table,
             held=result.factorizations,
             store=folder,
@@ -206,7 +223,7 @@ def sweep(
 
 
 def _plan(
-    ranks: Iterable[int], seeds: int | Iterable[int], keep: str, *numbers: Any
+    ranks: Iterable[int], seeds: int | Iterable[int], keep: str, options: dict[str, Any]
 ) -> list[Settings]:
     """The settings of every run, by rank and seed."""
     if isinstance(seeds, (int, np.integer)):
@@ -222,14 +239,17 @@ def _plan(
             raise ValueError(f"{name} has {', '.join(map(str, twice))} more than once")
     if keep not in KEEP:
         raise ValueError(f"keep is {keep!r}; it must be one of {', '.join(KEEP)}")
-    return [Settings(rank, seed, *numbers) for rank in axes["ranks"] for seed in axes["seeds"]]
+    return [Settings(rank, seed, **options) for rank in axes["ranks"] for seed in axes["seeds"]]
 
 
-def _checked_reference(problem: Problem, reference: Any) -> Array:
+def _checked_reference(problem: Problem, reference: Any) -> Array | Sparse:
     reference = as_matrix(reference, "reference")
     if reference.shape != problem.shape:
         raise ValueError(f"reference has shape {reference.shape}, but A has {problem.shape}")
     with problem.backend.scope(problem.A):
-        reference = problem.backend.asarray(reference, problem.A.dtype)
+        if not is_sparse(reference):
+            reference = problem.backend.asarray(reference, problem.A.dtype)
         check_entries(problem.backend, reference, "reference")
+        if is_sparse(reference):
+            reference = Sparse(*problem.backend.sparse(reference.astype(problem.dtype)))
     return reference

@@ -1,8 +1,5 @@
 """What `nmf` is given: what it takes, what it refuses and how, and that it writes to none of it."""
 
-import sys
-import types
-
 import numpy as np
 import pytest
 from conftest import require_or_skip
@@ -75,22 +72,10 @@ def test_what_is_no_real_matrix(A, error, message):
         run(A, backend="numpy")
 
 
-def test_sparse_matrices_are_refused_with_advice():
+def test_sparse_starts_are_refused_with_advice():
     sparse = pytest.importorskip("scipy.sparse")
-    for A in (sparse.csr_matrix(GOOD), sparse.coo_array(GOOD)):
-        with pytest.raises(TypeError, match=rf"A is sparse \({type(A).__name__}\).*A.toarray\(\)"):
-            run(A)
-    with pytest.raises(TypeError, match="W0 is sparse"):
+    with pytest.raises(TypeError, match=r"W0 is sparse \(csr_matrix\); pass W0.toarray\(\)"):
         run(GOOD, W0=sparse.csr_matrix(np.ones((3, 2))))
-
-
-def test_arrays_of_an_unknown_library_are_refused(monkeypatch):
-    # A stand-in for torch, in as far as array-api-compat looks at it.
-    torch = types.ModuleType("torch")
-    torch.Tensor = type("Tensor", (), {"__module__": "torch"})
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    with pytest.raises(TypeError, match=r"A is a torch.Tensor, which no backend holds; .*asarray"):
-        run(torch.Tensor())
 
 
 @pytest.mark.parametrize(
@@ -160,11 +145,11 @@ def test_starts_that_are_no_real_numbers(start):
 def test_starts_of_another_library_are_refused():
     strict = backends.get("strict")
     W0 = strict.asarray(np.ones((3, 2)), np.dtype("float64"))
-    with pytest.raises(ValueError, match="W0 is a strict array and A is not; give W0 in A's libr"):
+    with pytest.raises(ValueError, match="W0 is a strict array, but this runs on numpy; give a N"):
         run(GOOD, W0=W0)
     found = backends.probe("jax")
     require_or_skip("jax", found.usable, found.reason)
-    with pytest.raises(ValueError, match="W0 is a strict array and A is not"):
+    with pytest.raises(ValueError, match="W0 is a strict array, but this runs on jax"):
         run(backends.get("jax").xp.asarray(GOOD), W0=W0)
 
 

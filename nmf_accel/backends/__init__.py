@@ -69,7 +69,7 @@ def probe(name: str) -> Probe:
         return Probe(False, str(error))
 
 
-def resolve(name: str | None = None, A: Array | None = None) -> Backend:
+def resolve(name: str | None = None, A: Array | None = None, sparse: bool = False) -> Backend:
     """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
 
     Parameters
@@ -78,13 +78,16 @@ def resolve(name: str | None = None, A: Array | None = None) -> Backend:
         What the caller asked for: a backend or ``auto``.
     A : array, optional
         The data. A device array (CuPy, JAX) stays where it is; a NumPy array goes anywhere.
+    sparse : bool
+        Whether the data is sparse, which not every backend takes.
 
     Raises
     ------
     ValueError
         For an unknown name, or one that would move a device array behind the caller's back.
     BackendError
-        If the backend that was named cannot run here. There is no fallback from a named one.
+        If the backend that was named cannot run here, or takes no sparse matrices. There is no
+        fallback from a named one.
     """
     home = None if A is None or isinstance(A, np.ndarray) else owner(A)
     if home is not None and name in (None, AUTO, home):
@@ -96,7 +99,14 @@ def resolve(name: str | None = None, A: Array | None = None) -> Backend:
             f"A is a {home} array, but backend={name!r} was asked for; "
             f"pass a NumPy array, or leave backend out to run on {home}"
         )
-    return _usable(_automatic() if asked == AUTO else asked)
+    backend = _usable(_automatic(sparse) if asked == AUTO else asked)
+    if sparse and not backend.takes_sparse:
+        able = [other for other in names() if get(other).takes_sparse]
+        raise BackendError(
+            f"backend {asked!r} takes no sparse matrices; take {' or '.join(able)}, or pass "
+            "A.toarray() if it fits in memory"
+        )
+    return backend
 
 
 def owner(x: object) -> str | None:
@@ -111,9 +121,11 @@ def _owns(name: str, A: Array) -> bool:
         return False
 
 
-def _automatic() -> str:
+def _automatic(sparse: bool) -> str:
     """A usable GPU if there is one, CuPy's before JAX's; else NumPy."""
     for name in ("cupy", "jax"):
+        if sparse and not get(name).takes_sparse:
+            continue
         if get(name).can_accelerate() and (found := probe(name)).usable and found.accelerated:
             return name
     return "numpy"

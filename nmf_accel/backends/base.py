@@ -70,6 +70,8 @@ class Backend(ABC):
     """The command that makes the backend usable."""
     compiles: ClassVar[bool] = False
     """Whether another number of runs costs a compilation."""
+    takes_sparse: ClassVar[bool] = False
+    """Whether it has sparse matrices, and a method `sparse`."""
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -118,6 +120,14 @@ class Backend(ABC):
         """`x`, from the host or from this library, on the device; not copied if it is there."""
         return self.xp.asarray(x, dtype=dtype)
 
+    def ascontiguous(self, x: Array) -> Array:
+        """`x` in the order of rows, where the library lets its arrays have another."""
+        return x
+
+    def sparse(self, A: Any) -> tuple[Any, Any]:
+        """A CSR matrix and its transpose, on the device, as `sparse.Sparse` holds them."""
+        raise NotImplementedError
+
     def matmul(self, a: Array, b: Array) -> Array:
         """The matrix product, in the full precision of its operands."""
         return self.xp.matmul(a, b)
@@ -160,10 +170,11 @@ class Backend(ABC):
                 X[:, rows, columns] = block + steps
         return X
 
-    def solve_passive(self, G: Array, N: Array, F: Array) -> Array:
+    def solve_passive(self, G: Array, N: Array, F: Array, going: Array) -> Array:
         """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true.
 
-        The other entries of X are zero. Here as one d × d system a column, in which the
+        The other entries of X are zero; columns where `going` (R, n) is false may be anything.
+        Here as one d × d system a column, in which the
         equations of the rest say 0 = 0; in blocks of columns to spare memory.
         """
         xp = self.xp

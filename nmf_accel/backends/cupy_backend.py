@@ -34,6 +34,7 @@ class CupyBackend(Backend):
     """CuPy on the current CUDA device, or on the one where the data lies."""
 
     name = "cupy"
+    takes_sparse = True
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
 
     def _probe(self) -> Probe:
@@ -59,7 +60,7 @@ class CupyBackend(Backend):
         return array_api_compat.cupy
 
     def owns(self, x: object) -> bool:
-        return bool(is_cupy_array(x))
+        return bool(is_cupy_array(x)) or type(x).__module__.startswith("cupyx.scipy.sparse")
 
     def scope(self, x: Array | None = None) -> AbstractContextManager[Any]:
         import cupy
@@ -68,6 +69,19 @@ class CupyBackend(Backend):
             x.device if x is not None and self.owns(x) else cupy.cuda.Device()
         )
         return here
+
+    def ascontiguous(self, x: Array) -> Array:
+        import cupy
+
+        return cupy.ascontiguousarray(x)
+
+    def sparse(self, A: Any) -> tuple[Any, Any]:
+        from cupyx.scipy.sparse import csr_matrix
+
+        # Both by rows: cuSPARSE multiplies by a transpose with atomic additions, whose order,
+        # and so whose rounding, differs from run to run.
+        A = csr_matrix(A)
+        return A, A.T.tocsr()
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         import cupy
@@ -87,10 +101,8 @@ class CupyBackend(Backend):
         )
 
     def descend(self, X: Array, N: Array, G: Array) -> Array:
-        import cupy
-
         runs, d, n = X.shape
-        X, N, G = X.copy(), cupy.ascontiguousarray(N), cupy.ascontiguousarray(G)
+        X, N, G = X.copy(), self.ascontiguous(N), self.ascontiguous(G)
         threads = 128
         kernel = self._descend(str(X.dtype))
         # One thread a column: given G, the columns are independent.

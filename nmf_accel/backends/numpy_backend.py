@@ -17,6 +17,7 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     install = "pip install numpy"
+    takes_sparse = True
     xp = np
 
     def _probe(self) -> Probe:
@@ -31,6 +32,15 @@ class NumpyBackend(Backend):
         x = np.asarray(x, dtype=dtype)
         # BLAS takes rows or columns that are contiguous; anything else it would copy every time.
         return x if x.flags.forc else np.ascontiguousarray(x)
+
+    def ascontiguous(self, x: Array) -> NDArray[Any]:
+        return np.ascontiguousarray(x)
+
+    def sparse(self, A: Any) -> tuple[Any, Any]:
+        # By rows if it is tall: a product then goes through the long dense factor in order, and
+        # jumps about in the short one, which may stay in cache.
+        A = A if A.shape[0] >= A.shape[1] else A.tocsc()
+        return A, A.T
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.asarray(x)
@@ -68,14 +78,16 @@ class NumpyBackend(Backend):
                     x[k] += row
         return X
 
-    def solve_passive(self, G: Array, N: Array, F: Array) -> Array:
+    def solve_passive(self, G: Array, N: Array, F: Array, going: Array) -> Array:
         # Columns with the same passive set are one system, and of its size only.
         X = np.zeros_like(N)
         for r in range(N.shape[0]):
-            which = np.unique(np.packbits(F[r], axis=0), axis=1, return_inverse=True)[1]
+            todo = np.flatnonzero(going[r])
+            sets = np.packbits(F[r][:, todo], axis=0)
+            which = np.unique(sets, axis=1, return_inverse=True)[1]
             order = np.argsort(which, kind="stable")
-            for columns in np.split(order, np.cumsum(np.bincount(which))[:-1]):
-                f = np.flatnonzero(F[r, :, columns[0]])
+            for columns in np.split(todo[order], np.cumsum(np.bincount(which))[:-1]):
+                f = np.flatnonzero(F[r, :, columns[0]]) if columns.size else columns
                 if f.size:
                     X[r, f[:, None], columns] = np.linalg.solve(
                         G[r][np.ix_(f, f)], N[r, f[:, None], columns]

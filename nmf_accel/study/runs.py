@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..arrays import fingerprint
 from ..backends import resolve
 from ..backends.base import Array
 from ..nmf import nmf
-from ..problem import fingerprint
 from ..results import Factorization
 from .settings import StudySettings
 

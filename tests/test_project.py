@@ -1,0 +1,80 @@
+"""`project`: the weights on components that are known."""
+
+import numpy as np
+import pytest
+from conftest import assert_parity
+from scipy.optimize import nnls
+
+from nmf_accel import nmf, project
+
+rng = np.random.default_rng(0)
+W, A = rng.random((20, 6)), rng.random((20, 15))
+A[3], A[:, 4] = 0, 0
+
+
+def solved(A, W):
+    return np.column_stack([nnls(W, column)[0] for column in A.T])
+
+
+def test_it_solves_every_column(backend):
+    H = project(A, W, backend=backend)
+    expected = solved(A, W)
+    assert (expected[:, [0, 1, 2]] == 0).any(), "some weights should be zero for this test"
+    np.testing.assert_allclose(H, expected, atol=1e-12)
+    assert not H[:, 4].any()
+
+
+def test_penalties(backend):
+    l1, l2 = 0.3, 0.2
+    H = project(A, W, l1=l1, l2=l2, backend=backend)
+    # As least squares: √l2 I below W; −l1 Σ H completes to a square there.
+    below = np.sqrt(l2) * np.eye(6)
+    shifted = np.vstack([A, np.full((6, 15), -l1 / np.sqrt(l2))])
+    np.testing.assert_allclose(H, solved(shifted, np.vstack([W, below])), atol=1e-12)
+
+
+def test_float32_is_solved_in_float64(backend):
+    H = project(A.astype(np.float32), W, backend=backend)
+    assert H.dtype == np.float32
+    np.testing.assert_allclose(H, solved(A, W), atol=1e-5)
+
+
+@pytest.mark.parametrize(("solver", "max_iter"), [("mu", 20_000), ("hals", 3000), ("bpp", 300)])
+def test_it_is_where_a_fit_converges_to(backend, solver, max_iter):
+    result = nmf(A, 3, solver=solver, max_iter=max_iter, backend="numpy")
+    assert_parity(project(A, result.W, backend=backend), result.H, 1e-4)
+
+
+def test_components_that_are_equal_or_zero(backend):
+    twins = np.hstack([W, W[:, :2], np.zeros((20, 1))])
+    H = project(A, twins, backend=backend)
+    assert np.linalg.norm(A - twins @ H) == pytest.approx(np.linalg.norm(A - W @ solved(A, W)))
+    assert not H[-1].any()
+
+
+def test_zero_is_projected_to_zero(backend):
+    assert not project(np.zeros((20, 3)), W, backend=backend).any()
+    assert not project(A, np.zeros((20, 2)), backend=backend).any()
+
+
+def test_ill_conditioned_components_on_punks(punks):
+    W = nmf(punks, 256, solver="hals", max_iter=30, dtype="float32", backend="numpy").W
+    H = project(punks[:, :40], W, backend="numpy")
+    gradient = W.T.astype(float) @ (W @ H - punks[:, :40])
+    wrong = np.where(H > 0, gradient, np.minimum(gradient, 0))
+    assert np.abs(wrong).max() < 1e-5 * np.abs(W.T @ punks[:, :40]).max()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"l1": -1}, "l1 is -1; it must be finite and >= 0"),
+        ({"l2": np.inf}, "l2 is inf"),
+        ({"W": W[:5]}, r"W has shape \(5, 6\); with this A and rank it must be \(20, 6\)"),
+        ({"W": -W}, "W has 120 negative entries"),
+        ({"A": -A}, "A has .* negative entries"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        project(**{"A": A, "W": W, **arguments})

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from functools import cache
 
+# Read when scipy is imported: without it, scikit-learn skips its checks of the array API.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
 import numpy as np
 import pooch
 import pytest

@@ -1,0 +1,289 @@
+"""scikit-learn's `NMF` and `non_negative_factorization`, computed by nmf_accel.
+
+In scikit-learn samples are rows: X (n_samples, n_features) ≈ W H with H the components. So the
+A of `nmf` is X.T, and W and H change places.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn import config_context
+from sklearn.decomposition import NMF as Original
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _array_api
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from .arrays import as_matrix, check_entries, give_back, is_sparse
+from .backends import get, owner
+from .backends.base import Array
+from .measures import Penalty
+from .nmf import factorize
+from .problem import prepare
+from .project import project, solve
+from .results import Factorization
+from .rules import SOLVERS
+from .settings import Settings
+
+check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
+
+TOL_RULES = {"cd": ("hals", "descent", 1), "mu": ("mu", "error", 10)}
+"""scikit-learn's solvers: ours, what `tol` is held against, and after how many iterations."""
+
+
+class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
+    """Non-negative matrix factorization, X ≈ W H, in place of `sklearn.decomposition.NMF`.
+
+    Parameters
+    ----------
+    n_components : int or {'auto'} or None
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'custom'} or None
+    tol, max_iter, random_state, alpha_W, alpha_H, l1_ratio
+        As in scikit-learn, whose own code draws the start and scales the penalties. With the
+        solvers 'cd' and 'mu', `tol` is scikit-learn's; with the others it is held against the
+        KKT residual, relative to that of the start, every 10 iterations.
+    solver : {'cd', 'mu', 'hals', 'bpp', 'apg', 'auto'}
+        'cd' and 'mu' take the very iterations of scikit-learn's, 'cd' being another name for
+        'hals'; see `nmf` for the others.
+    beta_loss : 'frobenius'
+        No other.
+    verbose : int
+        Not 0: show a progress bar.
+    shuffle : False
+        Coordinates are never shuffled.
+    backend : str, optional
+        ``'numpy'``, ``'cupy'``, ``'jax'``, …, as for `nmf`.
+    inner : int, optional
+        Repeats of an update, as for `nmf`.
+    dtype : {'float64', 'float32'}, optional
+        Precision to compute in. By default float32 for float32 data, else float64.
+
+    Attributes
+    ----------
+    components_, n_components_, n_iter_, reconstruction_err_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+    errors_ : (n_iter_ + 1,) array
+        ‖X − W H‖_F after each iteration, and at the end, with the W that is returned.
+    converged_ : bool
+        Whether `tol` was met.
+
+    Notes
+    -----
+    X is an array of NumPy, CuPy, JAX, PyTorch or another library that speaks DLPack, a frame, or
+    a scipy sparse matrix; what comes out is of the same library, on its device.
+
+    `transform` solves the convex problem for W exactly (see `project`), and `fit_transform` ends
+    with it: they agree on the same data. scikit-learn's do not (its issue 18663).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nmf_accel.sklearn import NMF
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> model = NMF(n_components=2, init="random", random_state=0)
+    >>> W = model.fit_transform(X)
+    >>> bool(np.allclose(W, model.transform(X)))
+    True
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012  as scikit-learn has it
+        **Original._parameter_constraints,
+        "solver": [StrOptions({"cd", "auto", *SOLVERS})],
+        "backend": [str, None],
+        "inner": [Interval(Integral, 1, None, closed="left"), None],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+    }
+
+    def __init__(
+        self,
+        n_components: Any = "auto",
+        *,
+        init: str | None = None,
+        solver: str = "cd",
+        beta_loss: Any = "frobenius",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        random_state: Any = None,
+        alpha_W: float = 0.0,
+        alpha_H: Any = "same",
+        l1_ratio: float = 0.0,
+        verbose: int = 0,
+        shuffle: bool = False,
+        backend: str | None = None,
+        inner: int | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            init=init,
+            solver=solver,
+            beta_loss=beta_loss,
+            tol=tol,
+            max_iter=max_iter,
+            random_state=random_state,
+            alpha_W=alpha_W,
+            alpha_H=alpha_H,
+            l1_ratio=l1_ratio,
+            verbose=verbose,
+            shuffle=shuffle,
+        )
+        self.backend = backend
+        self.inner = inner
+        self.dtype = dtype
+
+    def fit_transform(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> Any:
+        """Learn the components of X (n_samples, n_features) and return W.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : ignored
+        W, H : arrays of shape (n_samples, n_components), (n_components, n_features)
+            The start, with ``init='custom'``.
+
+        Returns
+        -------
+        W : array of shape (n_samples, n_components)
+        """
+        self._validate_params()
+        X = _checked(self, X)
+        W, H, result = self._factorize(X, W, H, exact=True)
+        self.components_, self.n_components_ = H, H.shape[0]
+        self.n_iter_, self.converged_ = result.n_iter, result.converged
+        self.errors_, self.reconstruction_err_ = result.errors, result.error
+        return W
+
+    def transform(self, X: Any) -> Any:
+        """W (n_samples, n_components) for X, the components given."""
+        check_is_fitted(self)
+        if check_same_namespace is not None:
+            check_same_namespace(X, self, attribute="components_", method="transform")
+        X = _checked(self, X, reset=False)
+        return self._project(X, self.components_)
+
+    def _factorize(self, X: Any, W: Any, H: Any, exact: bool) -> tuple[Array, Array, Factorization]:
+        """W, H and the factorization of X.T they come from; W that of `transform` if `exact`."""
+        self._check_params(X)
+        if self.beta_loss not in (2, "frobenius") or self.shuffle:
+            name = "shuffle" if self.shuffle else "beta_loss"
+            raise ValueError(
+                f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
+                "goes through the components in order; for anything else, take scikit-learn's NMF"
+            )
+        with config_context(array_api_dispatch=False):  # the same start whatever X is
+            W, H = self._check_w_h(*(_on_host(x) for x in (X, W, H)), update_H=True)
+        l1_W, l1_H, l2_W, l2_H = self._compute_regularization(X)
+        solver, stop, every = TOL_RULES.get(self.solver, (self.solver, "kkt", 10))
+        settings = Settings(
+            rank=H.shape[0],
+            max_iter=self.max_iter,
+            tol=self.tol,
+            check_every=every,
+            solver=solver,
+            inner=self.inner,
+            stop=stop,
+            l1_W=l1_H,
+            l2_W=l2_H,
+            l1_H=l1_W,
+            l2_H=l2_W,
+        )
+        problem = prepare(X.T, self.dtype, self.backend)
+        result = factorize(problem, settings, problem.A, H.T, W.T, progress=bool(self.verbose))
+        if result.n_iter == self.max_iter and self.tol > 0:
+            warnings.warn(
+                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
+                "convergence.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        with problem.backend.scope(problem.A):
+            if exact:
+                weights = solve(problem, result.W, Penalty(l1_W, l2_W))
+                error = problem.error(result.W[None, ...], weights[None, ...])
+                errors = np.append(result.errors, error)
+                result = replace(result, H=weights, errors=errors)
+            errors = problem.backend.asarray(result.errors, np.dtype("float64"))
+            give = partial(give_back, A=X, backend=problem.backend)
+            W, H = (_contiguous(give(x.T)) for x in (result.H, result.W))
+            return W, H, replace(result, errors=give(errors))
+
+    def _project(self, X: Any, H: Any) -> Array:
+        """W for X, the components H given."""
+        l1, _, l2, _ = self._compute_regularization(X)
+        W = project(X.T, H.T, l1=l1, l2=l2, dtype=self.dtype, backend=self.backend)
+        return _contiguous(W.T)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+
+def non_negative_factorization(
+    X: Any,
+    W: Any = None,
+    H: Any = None,
+    n_components: Any = "auto",
+    *,
+    update_H: bool = True,
+    **options: Any,
+) -> tuple[Array, Array, int]:
+    """W, H and the number of iterations, in place of scikit-learn's function of that name.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+    W, H : arrays of shape (n_samples, n_components), (n_components, n_features)
+        The start, with ``init='custom'``; with ``update_H=False``, H is the components.
+    n_components : int or {'auto'} or None
+    update_H : bool
+        Whether to look for H too; else W is found exactly, which counts as one iteration.
+    **options
+        The parameters of `NMF`, which include all of scikit-learn's.
+
+    Returns
+    -------
+    W : array of shape (n_samples, n_components)
+    H : array of shape (n_components, n_features)
+    n_iter : int
+    """
+    model = NMF(n_components, **options)
+    model._validate_params()
+    X = _checked(None, X)
+    if update_H:
+        W, H, result = model._factorize(X, W, H, exact=False)
+        return W, H, result.n_iter
+    model._check_params(X)
+    model._check_w_h(*(_on_host(x) for x in (X, W, H)), update_H=False)
+    return model._project(X, H), H, 1
+
+
+def _checked(model: NMF | None, X: Any, reset: bool = True) -> Any:
+    """X, checked by scikit-learn, or by us if it is of a library that scikit-learn would copy."""
+    if is_sparse(X) or owner(X) == "numpy" or not hasattr(X, "__dlpack__"):
+        options: dict[str, Any] = {"accept_sparse": ("csr", "csc"), "ensure_non_negative": True}
+        options["dtype"] = [np.float64, np.float32]
+        if model is None:
+            return check_array(X, input_name="X", **options)
+        return validate_data(model, X, reset=reset, **options)
+    entries = as_matrix(X, "X")
+    check_entries(get(owner(entries) or "numpy"), entries, "X", zero=True)
+    return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
+
+
+def _on_host(X: Any) -> Any:
+    """X for scikit-learn's code that draws the start."""
+    if X is None or is_sparse(X) or owner(X) == "numpy" or not hasattr(X, "__dlpack__"):
+        return X
+    X = as_matrix(X)
+    return get(owner(X) or "numpy").to_numpy(X)
+
+
+def _contiguous(x: Array) -> Array:
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x

@@ -8,7 +8,7 @@ import click
 
 from .backends import VARIABLE
 from .rules import SOLVERS
-from .settings import STOPS
+from .settings import PENALTIES, STOPS
 from .starts import INITS
 
 backend_option = click.option(
@@ -24,6 +24,18 @@ solver_option = click.option(
 inner_option = click.option(
     "--inner", type=int, help="Repeats with the same products with A. [default: by solver]"
 )
+
+
+penalty_options = [
+    click.option(
+        f"--{name.lower().replace('_', '-')}",
+        name,
+        type=float,
+        default=0.0,
+        help=f"Penalty: {'Σ ' + name[-1] if name[1] == '1' else f'½‖{name[-1]}‖²'} times this.",
+    )
+    for name in PENALTIES
+]
 
 
 def fit_options(command: Any) -> Any:
@@ -55,6 +67,7 @@ def fit_options(command: Any) -> Any:
                 show_default=True,
                 help="The start.",
             ),
+            *penalty_options,
         ]
     ):
         command = option(command)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import images
+from .arrays import is_sparse
 
 PUNKS_FILE = "punks.png"
 PUNKS_URL = "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
@@ -35,7 +36,7 @@ class Dataset:
     ----------
     name : str
         What it was asked for by: ``cryptopunks``, ``sprites`` or a path.
-    A : (m, n) array
+    A : (m, n) array or sparse matrix
         One sample a column.
     pixels : (n, h, w, 4) uint8 array, optional
         The images, RGBA.
@@ -44,7 +45,7 @@ class Dataset:
     """
 
     name: str
-    A: NDArray[Any]
+    A: Any
     pixels: NDArray[np.uint8] | None = None
     labels: dict[str, NDArray[np.str_]] = field(default_factory=dict)
 
@@ -94,8 +95,8 @@ def load(source: str, n_images: int | None = None) -> Dataset:
     Parameters
     ----------
     source : str
-        ``cryptopunks``, ``sprites``; an ``.npy``, ``.npz`` or ``.csv`` file with a matrix, one
-        sample a column; or a folder of images of one size.
+        ``cryptopunks``, ``sprites``; an ``.npy``, ``.npz`` (also a sparse one of scipy's) or
+        ``.csv`` file with a matrix, one sample a column; or a folder of images of one size.
     n_images : int, optional
         How many images (columns), from the first.
 
@@ -173,13 +174,13 @@ def _of_images(
     return Dataset(name, images.to_matrix(pixels), pixels, labels or {})
 
 
-def _first(samples: NDArray[Any], count: int | None, name: str) -> NDArray[Any]:
+def _first(samples: Any, count: int | None, name: str) -> Any:
     """The first `count` samples, along axis 0."""
     if count is None:
         return samples
-    if not 1 <= count <= len(samples):
-        raise ValueError(f"{count} images of {name} asked for; there are 1 to {len(samples)}")
-    return samples[:count]
+    if not 1 <= count <= samples.shape[0]:
+        raise ValueError(f"{count} images of {name} asked for; there are 1 to {samples.shape[0]}")
+    return samples.tocsr()[:count] if is_sparse(samples) else samples[:count]
 
 
 def _read_folder(folder: Path) -> NDArray[np.uint8]:
@@ -207,18 +208,27 @@ def _read_folder(folder: Path) -> NDArray[np.uint8]:
     return np.stack(stack)
 
 
-def _read_numpy(path: Path) -> NDArray[Any]:
+def _read_numpy(path: Path) -> Any:
     with path.open("rb") as file:
         stored = np.load(file, allow_pickle=False)
         if isinstance(stored, np.ndarray):
             return stored
         names = list(stored.files)
         if {"format", "shape", "data"} <= set(names):
-            raise ValueError("it holds a sparse matrix; save its .toarray() instead")
+            return _read_sparse(path)
         if "A" not in names and len(names) != 1:
             held = f"several arrays ({', '.join(names)}); name one A" if names else "no array"
             raise ValueError(f"it holds {held}")
         return np.asarray(stored["A" if "A" in names else names[0]])
+
+
+def _read_sparse(path: Path) -> Any:
+    """What `scipy.sparse.save_npz` wrote."""
+    try:
+        from scipy.sparse import load_npz
+    except ImportError:
+        raise ValueError("it holds a sparse matrix, which takes scipy: pip install scipy") from None
+    return load_npz(path).tocsr()
 
 
 def _read_csv(path: Path) -> NDArray[Any]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import is_sparse
+
 Floats = NDArray[np.floating[Any]]
 
 GREY = 0.6
@@ -68,8 +70,12 @@ def add_noise(A: Floats, sigma: float, seed: int = 0) -> Floats:
     ------
     ValueError
         If sigma is negative or not finite.
+    TypeError
+        If A is sparse.
     """
     if not (sigma >= 0 and np.isfinite(sigma)):
         raise ValueError(f"sigma is {sigma}; it must be a finite number >= 0")
+    if is_sparse(A):
+        raise TypeError("noise is added to a dense matrix only; pass A.toarray()")
     noise = sigma * np.random.default_rng(seed).standard_normal(A.shape)
     return np.where(A != 0, np.clip(A + noise, 0.0, 1.0), 0.0).astype(A.dtype)

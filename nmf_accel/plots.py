@@ -11,6 +11,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from . import images
+from .arrays import is_sparse
 from .datasets import Dataset
 from .results import Factorization, atomic_write
 
@@ -75,7 +76,8 @@ def components(result: Factorization, data: Dataset) -> Figure:
 def _component_heatmap(W: Floats) -> Figure:
     figure = Figure(figsize=(7, 5), layout="constrained")
     ax = figure.subplots()
-    drawn = ax.imshow(_thin(W), aspect="auto", cmap="magma", extent=_extent(W))
+    rows, columns = _steps(W)
+    drawn = ax.imshow(W[::rows, ::columns], aspect="auto", cmap="magma", extent=_extent(W))
     ax.set(title="Columns of W, each scaled to its maximum", xlabel="component", ylabel="row")
     figure.colorbar(drawn, label="share of the maximum")
     return figure
@@ -85,7 +87,7 @@ def reconstructions(result: Factorization, data: Dataset, count: int = 64) -> Fi
     """The first images beside their reconstructions; for a plain matrix A, W H and A − W H."""
     shape = data.image_shape
     if shape is None or data.pixels is None:
-        return _matrix_heatmaps(np.asarray(data.A, dtype=float), np.asarray(result.reconstruct()))
+        return _matrix_heatmaps(data.A, np.asarray(result.W), np.asarray(result.H))
     count = min(count, data.A.shape[1])
     alpha = images.opacity(data.pixels[:count])
     pairs = (
@@ -99,8 +101,11 @@ def reconstructions(result: Factorization, data: Dataset, count: int = 64) -> Fi
     return figure
 
 
-def _matrix_heatmaps(A: Floats, WH: Floats) -> Figure:
+def _matrix_heatmaps(A: Any, W: Floats, H: Floats) -> Figure:
     figure = Figure(figsize=(11, 4), layout="constrained")
+    extent, (rows, columns) = _extent(A), _steps(A)
+    A = A.tocsr()[::rows][:, ::columns].toarray() if is_sparse(A) else A[::rows, ::columns]
+    A, WH = np.asarray(A, dtype=float), W[::rows] @ H[:, ::columns]
     most, rest = float(A.max()), float(np.abs(A - WH).max()) or 1.0
     panels: tuple[tuple[str, Floats, dict[str, Any]], ...] = (
         ("A", A, {"cmap": "magma", "vmin": 0, "vmax": most}),
@@ -108,20 +113,19 @@ def _matrix_heatmaps(A: Floats, WH: Floats) -> Figure:
         ("A − W H", A - WH, {"cmap": "PuOr", "vmin": -rest, "vmax": rest}),
     )
     for ax, (title, x, style) in zip(figure.subplots(1, 3), panels, strict=True):
-        drawn = ax.imshow(_thin(x), aspect="auto", extent=_extent(x), **style)
+        drawn = ax.imshow(x, aspect="auto", extent=extent, **style)
         ax.set(title=title, xlabel="column", ylabel="row")
         figure.colorbar(drawn, ax=ax)
     return figure
 
 
-def _extent(x: Floats) -> tuple[float, float, float, float]:
+def _extent(x: Any) -> tuple[float, float, float, float]:
     return (0, x.shape[1], x.shape[0], 0)
 
 
-def _thin(x: Floats) -> Floats:
-    """Every k-th row and column, so that a heat map is not larger than a page can show."""
-    steps = [-(-size // LARGEST_HEATMAP) for size in x.shape]
-    return x[:: steps[0], :: steps[1]]
+def _steps(x: Any) -> tuple[int, int]:
+    """Every how many-th row and column to draw, so that a page can show a heat map."""
+    return -(-x.shape[0] // LARGEST_HEATMAP), -(-x.shape[1] // LARGEST_HEATMAP)
 
 
 def errors(result: Factorization) -> Figure:

@@ -24,7 +24,8 @@ class Problem:
 
     A zero row of A makes the same row of W zero in the first iteration and for ever after, and
     a zero column the same column of H; they act on nothing but the Gram matrix of the start. So
-    the loop runs on the other rows and columns alone, and `factors` puts the zeros back.
+    the loop runs on the other rows and columns alone, and `factors` puts the zeros back. (Where
+    a component dies in the very first half-step of 'hals', they would act until it revives.)
 
     Attributes
     ----------
@@ -120,8 +121,15 @@ class Problem:
         return Wt.mT, H
 
 
-def prepare(A: Any, dtype: Any = None, backend: str | None = None, zero: bool = False) -> Problem:
-    """Check `A`, choose its backend and dtype, move it there.
+def prepare(
+    A: Any,
+    dtype: Any = None,
+    backend: str | None = None,
+    *,
+    zero: bool = False,
+    whole: bool = False,
+) -> Problem:
+    """Check `A`, choose its backend and dtype, move it there: `whole`, or what is not zero of it.
 
     Raises
     ------
@@ -141,7 +149,7 @@ def prepare(A: Any, dtype: Any = None, backend: str | None = None, zero: bool = 
         check_entries(here, A, zero=zero)
         entries = A.data if sparse else A
         mean = float(here.xp.sum(entries, dtype=here.xp.float64)) / (A.shape[0] * A.shape[1])
-        shape, (rows, columns) = A.shape, _nonzero(here, A)
+        shape, (rows, columns) = A.shape, (None, None) if whole else _nonzero(here, A)
         if sparse:
             A = A if rows is None else A[here.xp.asarray(rows)]
             A = A if columns is None else A[:, here.xp.asarray(columns)]
@@ -162,8 +170,9 @@ def _nonzero(backend: Backend, A: Array) -> tuple[Index | None, Index | None]:
     found: list[Index | None] = []
     for axis, size in enumerate(A.shape):
         if is_sparse(A):
-            indices = backend.to_numpy(A.indices if axis else A.indptr)
-            index = np.unique(indices) if axis else np.flatnonzero(np.diff(indices))
+            places = backend.to_numpy(A.indices if axis else A.indptr)
+            stored = np.bincount(places, minlength=size) if axis else np.diff(places)
+            index = np.flatnonzero(stored)
         else:
             index = np.flatnonzero(backend.to_numpy(backend.xp.max(A, axis=1 - axis)))
         found.append(None if index.size == size else index)

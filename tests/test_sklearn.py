@@ -25,6 +25,7 @@ from nmf_accel.sklearn import NMF, non_negative_factorization
 
 X = np.random.default_rng(0).random((60, 40))
 X[X < 0.2] = 0
+X[7], X[:, [3, 30]] = 0, 0
 PENALTIES = {"alpha_W": 0.001, "alpha_H": 0.002, "l1_ratio": 0.3}
 unconverged = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
 
@@ -58,8 +59,9 @@ def test_the_same_numbers(solver, init, penalties, dtype, make):
     mine, model = NMF(**options, backend="numpy"), Theirs(**options)
     mine.fit(A)
     W = model.fit_transform(A)
-    # Their 'mu' adds nothing to a denominator unless it is zero; ours adds δ.
-    rtol = 2e-5 if dtype == "float32" else {"cd": 1e-10, "mu": 1e-7}[solver]
+    # Their 'mu' adds nothing to a denominator unless it is zero; ours adds δ. In float32, 'cd'
+    # carries roundings to 6e-5 (measured).
+    rtol = 2e-4 if dtype == "float32" else {"cd": 1e-10, "mu": 1e-7}[solver]
     assert mine.n_iter_ == model.n_iter_
     np.testing.assert_allclose(mine.components_, model.components_, rtol=0, atol=rtol)
     found = non_negative_factorization(A, **options, backend="numpy")

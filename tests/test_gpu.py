@@ -69,6 +69,37 @@ def test_solvers(gpu, solver, inner, sprites):
 
 
 @CUPY
+@pytest.mark.parametrize("solver", ["mu", "hals", "bpp", "apg"])
+@pytest.mark.parametrize("turn", [False, True])
+def test_sparse(gpu, solver, turn):
+    from cupyx.scipy import sparse as there
+    from scipy import sparse as here
+
+    rng = np.random.default_rng(0)
+    A = rng.random((300, 200)) * (rng.random((300, 200)) < 0.1)
+    A[3], A[:, 5] = 0, 0
+    A = A.T.copy() if turn else A
+    options = {"solver": solver, "max_iter": 30, "l1_H": 0.01, "tol": 1e-9}
+    expected = nmf(A, 8, backend="numpy", **options)
+    found = nmf(here.csr_array(A), 8, backend="cupy", **options)
+    on_device = nmf(there.csr_matrix(here.csr_matrix(A)), 8, **options)
+    assert gpu.owns(on_device.W)
+    for result in (found.W, gpu.to_numpy(on_device.W)):
+        assert_parity(result, expected.W, 1e-10)
+    assert_histories_agree(found.errors, expected.errors, 1e-10)
+    np.testing.assert_array_equal(gpu.to_numpy(on_device.W), found.W)  # the same bits twice
+
+
+@CUPY
+def test_pytorch_stays_on_the_device(gpu, sprites):
+    torch = pytest.importorskip("torch")
+    A = torch.asarray(np.array(sprites)).cuda()
+    result = nmf(A, 8, max_iter=20)
+    assert result.W.device == A.device
+    assert_parity(result.W.cpu().numpy(), nmf(sprites, 8, max_iter=20, backend="cupy").W, 1e-10)
+
+
+@CUPY
 def test_cupy_waits_for_the_device_once_a_chunk(gpu, sprites, monkeypatch):
     import cupy
 

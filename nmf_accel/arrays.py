@@ -41,7 +41,14 @@ def as_matrix(A: Any, name: str = "A") -> Array:
 
 def _canonical(A: Any) -> Any:
     """`A` by rows, without duplicate entries or explicit zeros; `A` itself is left alone."""
-    csr = A.tocsr()
+    library = get(owner(A) or "numpy")
+    with library.scope(A):
+        return _without_zeros(A.tocsr())
+
+
+def _without_zeros(csr: Any) -> Any:
+    if csr.dtype.kind == "b":
+        csr = csr.astype("float32")  # cupyx cannot eliminate zeros from booleans
     if not csr.has_canonical_format or (csr.data == 0).any():
         csr = csr.copy()
         csr.sum_duplicates()
@@ -59,7 +66,8 @@ def _shared(A: Any, name: str) -> Array:
         if kind in CUDA:
             for library in ("cupy", "jax"):
                 if (found := probe(library)).usable and found.accelerated:
-                    return get(library).xp.from_dlpack(A)
+                    with get(library).scope():
+                        return get(library).xp.from_dlpack(A)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise TypeError(f"{of} that cannot be shared through DLPack: {error}") from error
     raise TypeError(f"{of} on a device that no usable backend reaches; copy it to the CPU")
@@ -139,8 +147,9 @@ def fingerprint(A: Any) -> str:
     """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
     A = as_matrix(A)
     library = get(owner(A) or "numpy")
-    parts = (A.data, A.indices, A.indptr) if is_sparse(A) else (A,)
-    arrays = [library.to_numpy(x) for x in parts]
+    arrays = [library.to_numpy(A.data if is_sparse(A) else A)]
+    if is_sparse(A):
+        arrays += [library.to_numpy(x).astype(np.int64) for x in (A.indices, A.indptr)]
     digest = hashlib.sha256(f"{A.shape} {arrays[0].dtype.str}".encode())
     for x in arrays:
         digest.update(np.ascontiguousarray(x).data)

@@ -59,7 +59,8 @@ def violation2(
     The entries of the gradient G X − N (+ l1 + l2 X) that the KKT conditions want to be zero: all
     but those that are positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
     """
-    gradient = backend.matmul(G, X) - N
+    gradient = backend.matmul(G, X)
+    gradient -= N
     if penalty is not None:
         gradient = gradient + (penalty.l1 + penalty.l2 * X)
     gradient = _projected(backend, X, gradient)
@@ -75,7 +76,9 @@ def descent_violation(
     holds its `tol` against.
     """
     xp = backend.xp
-    gradient = backend.matmul(xp.tril(G, k=-1), new) + backend.matmul(xp.triu(G), old) - N
+    gradient = backend.matmul(xp.tril(G, k=-1), new)
+    gradient += backend.matmul(xp.triu(G), old)
+    gradient -= N
     if penalty is not None:
         gradient = gradient + (penalty.l1 + penalty.l2 * old)
     gradient = xp.abs(_projected(backend, old, gradient))
@@ -86,5 +89,5 @@ def _projected(backend: Backend, X: Array, gradient: Array) -> Array:
     """The gradient without its entries that are positive where X is zero."""
     # Compilers flush what is smaller than a normal number to zero; libraries do not.
     smallest = float(backend.xp.finfo(X.dtype).smallest_normal)
-    wrong = (smallest <= X) | (gradient < 0)
+    wrong = (smallest <= X) | ~(gradient >= 0)  # NaN is wrong
     return backend.xp.where(wrong, gradient, backend.xp.zeros_like(gradient))

@@ -102,11 +102,17 @@ class Problem:
             error2 = backend.to_numpy(rest)
         return np.sqrt(np.maximum(np.asarray(error2, dtype=np.float64), 0))
 
+    def correlate(self, W: Array) -> Array:
+        """WᵀA of each run, W (R, m, d), over all columns: (R, d, n)."""
+        backend = self.backend
+        Wt = _keep(backend, backend.asarray(W, self.A.dtype).mT, self.rows, -1)
+        return _put_back(backend, product(backend, Wt, self.A), self.columns, self.shape[1])
+
     def violation(self, W: Array, H: Array, penalties: Penalties) -> NDArray[np.float64]:
         """KKT residual at W (R, m, d), H (R, d, n), over the zero rows and columns too: (R,)."""
-        backend, (kept_H, kept_Wt, WtW) = self.backend, self.start(W, H)
+        backend, (kept_H, _, WtW) = self.backend, self.start(W, H)
         Wt, H = (backend.asarray(x, self.A.dtype) for x in (W.mT, H))
-        M = _put_back(backend, product(backend, kept_Wt, self.A), self.columns, self.shape[1])
+        M = self.correlate(W)
         N = _put_back(backend, product(backend, kept_H, self.A.T), self.rows, self.shape[0])
         of_H, of_W = penalties or (None, None)
         kkt2 = violation2(backend, H, M, WtW, of_H)
@@ -128,6 +134,7 @@ def prepare(
     *,
     zero: bool = False,
     whole: bool = False,
+    name: str = "A",
 ) -> Problem:
     """Check `A`, choose its backend and dtype, move it there: `whole`, or what is not zero of it.
 
@@ -138,15 +145,15 @@ def prepare(
     nmf_accel.BackendError
         If the backend cannot run here, or A is sparse and it takes no sparse matrices.
     """
-    A = as_matrix(A)
+    A = as_matrix(A, name)
     sparse = is_sparse(A)
     chosen = resolve(backend, A, sparse)
-    dtype = working_dtype(A.dtype, dtype)
+    dtype = working_dtype(A.dtype, dtype, name)
     here = chosen if chosen.owns(A) else resolve("numpy")
     with chosen.scope(A):
         # Checked where the data lies, so that only what the loop needs is moved.
         A = A.astype(dtype) if sparse else here.asarray(A, dtype)
-        check_entries(here, A, zero=zero)
+        check_entries(here, A, name, zero)
         entries = A.data if sparse else A
         mean = float(here.xp.sum(entries, dtype=here.xp.float64)) / (A.shape[0] * A.shape[1])
         shape, (rows, columns) = A.shape, (None, None) if whole else _nonzero(here, A)
@@ -158,9 +165,10 @@ def prepare(
         else:
             A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
             norm2 = float(chosen.inner(A, A))
-    if not np.isfinite(norm2):
+    if not np.isfinite(norm2) or (mean > 0 and norm2 == 0):
+        what = "underflow" if norm2 == 0 else "overflow"
         raise ValueError(
-            f"the squares of A's entries overflow {dtype.name}; divide A by its maximum"
+            f"the squares of {name}'s entries {what} {dtype.name}; divide {name} by its maximum"
         )
     return Problem(chosen, A, shape, rows, columns, mean, norm2)
 

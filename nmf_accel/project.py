@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import as_matrix, give_back
 from .backends.base import Array, Backend, State
-from .measures import Penalty, product, violation2
+from .measures import Penalty, violation2
 from .nmf import checked_factor
 from .pivoting import block_principal_pivoting
 from .problem import Problem, prepare
@@ -30,13 +30,13 @@ class Solve:
     backend: Backend
     measures: int = 1
 
-    def __call__(self, state: State, N: Array, G: Array, l1: Array) -> tuple[State, Array]:
+    def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Array]:
         """H, and its squared KKT residual relative to that of H = 0."""
         backend, (H,) = self.backend, state
-        start2 = violation2(backend, H, N - l1, G)
-        H = Repeated(hals, DESCENTS)(backend, H, N, G, l1)
-        H = block_principal_pivoting(backend, H, N, G, l1)
-        kkt2 = violation2(backend, H, N - l1, G)
+        start2 = violation2(backend, H, N, G)
+        H = Repeated(hals, DESCENTS)(backend, H, N, G, 0.0)
+        H = block_principal_pivoting(backend, H, N, G, 0.0)
+        kkt2 = violation2(backend, H, N, G)
         one = backend.xp.ones_like(start2)
         return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one))[None, :]
 
@@ -74,7 +74,7 @@ def project(
     Raises
     ------
     ValueError, TypeError
-        For input that cannot be factorized.
+        For input that cannot be factorized, or a W whose shape does not go with A's.
     nmf_accel.BackendError
         As for `nmf`.
 
@@ -96,35 +96,39 @@ def project(
     array([[2.],
            [0.]])
     """
-    for name, value in (("l1", l1), ("l2", l2)):
+    penalty = Penalty(float(l1), float(l2))
+    for name, value in penalty._asdict().items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} is {value}; it must be finite and >= 0")
-    problem = prepare(A, dtype, backend, zero=True)
+    problem = prepare(A, dtype, backend, zero=True, whole=True)
     with problem.backend.scope(problem.A):
-        W = as_matrix(W, "W")
-        W = checked_factor(problem, "W", W, (problem.shape[0], W.shape[1]), zero=True)
-        H = solve(problem, W, Penalty(float(l1), float(l2)))
+        W, m = as_matrix(W, "W"), problem.shape[0]
+        if W.shape[0] != m:
+            raise ValueError(f"W has {W.shape[0]} rows; it must have {m}, as A has")
+        W = checked_factor(problem, "W", W, W.shape, zero=True)
+        H = solve(problem, W, penalty)
         return give_back(H, A, problem.backend)
 
 
 def solve(problem: Problem, W: Array, penalty: Penalty) -> Array:
     """H (d, n) for W (m, d), on the device; warns if it is not accurate."""
-    backend, d = problem.backend, W.shape[1]
-    H = backend.asarray(np.zeros((1, d, problem.shape[1])), problem.dtype)
-    if not problem.norm2:
-        return H[0, ...]
-    H, Wt, G = problem.start(W[None, ...], H)
-    N = product(backend, Wt, problem.A)
-    H, N, G = (backend.asarray(x, np.dtype("float64")) for x in (H, N, G))
-    if penalty.l2:
-        G = G + penalty.l2 * backend.xp.eye(d, dtype=G.dtype)
-    (H,), measured = backend.iterate(Solve(backend), (H,), (N, G, penalty.l1), 1)
-    _, H = problem.factors((backend.asarray(H, problem.dtype), Wt, G))
+    backend, xp = problem.backend, problem.backend.xp
+    double = np.dtype("float64")
+    N = backend.asarray(problem.correlate(W[None, ...]), double)
+    Wt = backend.asarray(W, double).mT[None, ...]
+    G = backend.matmul(Wt, Wt.mT) + penalty.l2 * xp.eye(W.shape[1], dtype=Wt.dtype)
+    if not (np.isfinite(float(xp.max(G))) and np.isfinite(float(xp.max(N)))):
+        raise ValueError("W is so large that its products with A overflow; scale W")
+    # With columns of W of one size, what is lost to rounding is no one column's share.
+    size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
+    size = xp.where(size > 0, size, xp.ones_like(size))
+    G, N = G / size / size.mT, (N - penalty.l1) / size
+    (H,), measured = backend.iterate(Solve(backend), (xp.zeros_like(N),), (N, G), 1)
     kkt = math.sqrt(float(backend.to_numpy(measured)[0, 0, 0]))
     if not kkt <= ACCURATE:
         warnings.warn(
             f"W is so ill-conditioned that the KKT residual of H is {kkt:.1e} of that of zero; "
-            "scale W's columns, take a smaller rank or an l2 > 0",
+            "take a smaller rank or an l2 > 0",
             stacklevel=3,
         )
-    return H[0, ...]
+    return backend.asarray(H / size, problem.dtype)[0, ...]

@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import as_matrix
 from .backends import get, owner
 from .backends.base import Array
 
@@ -201,5 +202,6 @@ def _umask() -> int:
 def _to_numpy(x: Array | None) -> NDArray[Any] | None:
     if x is None:
         return None
-    library = owner(x)
-    return np.asarray(x) if library is None else get(library).to_numpy(x)
+    if owner(x) is None:
+        x = as_matrix(x)  # of a library that no backend stands for, perhaps on a GPU
+    return get(owner(x) or "numpy").to_numpy(x)

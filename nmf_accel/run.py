@@ -100,7 +100,9 @@ class Batch:
         self.problem = problem
         self.settings = settings = settings.on(problem)
         self.every = settings.check_every if checked or settings.tol else None
-        self.certify = "" if settings.stop == "error" else settings.stop
+        # The KKT residual is worth reporting; what descent met serves `tol` alone.
+        needed = {"error": False, "kkt": True, "descent": settings.tol > 0}[settings.stop]
+        self.certify = settings.stop if needed else ""
         self.runs = [Run() for _ in range(W0.shape[0])]
         self.first: list[float] = []  # the certificate of the start, or of the first iteration
         if self.certify == "kkt" or len(self.runs) == 1:
@@ -113,6 +115,8 @@ class Batch:
                 run.last = float(error)
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
         rule = make(settings.solver, settings.inner)
+        if self.certify == "descent":
+            stride = 1  # `tol` is relative to the first iteration
         delta = settings.delta_on(problem) if settings.solver == "mu" else 0.0
         more = (stride, self.certify, settings.penalties)
         self.loop = Loop(problem, rule, W0, H0, delta, *more)

@@ -55,6 +55,9 @@ class Settings:
             if value < least:
                 raise ValueError(f"{name} is {value}; it must be at least {least}")
             object.__setattr__(self, name, int(value))
+        for name in PENALTIES:
+            if getattr(self, name) is None:
+                raise TypeError(f"{name} is None; it must be a number >= 0")
         for name in ("tol", "delta", *PENALTIES):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, float(getattr(self, name)))
@@ -65,6 +68,14 @@ class Settings:
         for name in PENALTIES:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and >= 0")
+
+        if self.stop == "descent" and (
+            self.solver not in ("hals", "auto") or (self.inner or 1) > 1
+        ):
+            raise ValueError(
+                f"stop='descent' is what one pass of solver='hals' met; with {self.solver!r} and "
+                f"inner {self.inner}, take stop='kkt' or 'error'"
+            )
 
     @property
     def penalties(self) -> Penalties:

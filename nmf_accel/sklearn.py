@@ -20,7 +20,7 @@ from sklearn.utils import _array_api
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .arrays import as_matrix, check_entries, give_back, is_sparse
+from .arrays import as_matrix, check_entries, give_back, is_sparse, working_dtype
 from .backends import get, owner
 from .backends.base import Array
 from .measures import Penalty
@@ -62,7 +62,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     inner : int, optional
         Repeats of an update, as for `nmf`.
     dtype : {'float64', 'float32'}, optional
-        Precision to compute in. By default float32 for float32 data, else float64.
+        Precision to compute in. By default that of X, and float64 for what is no float.
 
     Attributes
     ----------
@@ -76,7 +76,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     Notes
     -----
     X is an array of NumPy, CuPy, JAX, PyTorch or another library that speaks DLPack, a frame, or
-    a scipy sparse matrix; what comes out is of the same library, on its device.
+    a sparse matrix; what comes out is of the same library, on its device. Only the start is drawn
+    on the host.
 
     `transform` solves the convex problem for W exactly (see `project`), and `fit_transform` ends
     with it: they agree on the same data. scikit-learn's do not (its issue 18663).
@@ -170,16 +171,13 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     def _factorize(self, X: Any, W: Any, H: Any, exact: bool) -> tuple[Array, Array, Factorization]:
         """W, H and the factorization of X.T they come from; W that of `transform` if `exact`."""
         self._check_params(X)
-        if self.beta_loss not in (2, "frobenius") or self.shuffle:
-            name = "shuffle" if self.shuffle else "beta_loss"
-            raise ValueError(
-                f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
-                "goes through the components in order; for anything else, take scikit-learn's NMF"
-            )
         with config_context(array_api_dispatch=False):  # the same start whatever X is
-            W, H = self._check_w_h(*(_on_host(x) for x in (X, W, H)), update_H=True)
+            source = _stand_in(X) if self.init == "custom" else _on_host(X)
+            W, H = self._check_w_h(source, _on_host(W), _on_host(H), update_H=True)
         l1_W, l1_H, l2_W, l2_H = self._compute_regularization(X)
         solver, stop, every = TOL_RULES.get(self.solver, (self.solver, "kkt", 10))
+        if stop == "descent" and (self.inner or 1) > 1:
+            stop, every = "kkt", 10
         settings = Settings(
             rank=H.shape[0],
             max_iter=self.max_iter,
@@ -214,8 +212,19 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             W, H = (_contiguous(give(x.T)) for x in (result.H, result.W))
             return W, H, replace(result, errors=give(errors))
 
+    def _check_params(self, X: Any) -> None:
+        super()._check_params(X)
+        if self.beta_loss not in (2, "frobenius") or self.shuffle:
+            name = "shuffle" if self.shuffle else "beta_loss"
+            raise ValueError(
+                f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
+                "goes through the components in order; for anything else, take scikit-learn's NMF"
+            )
+
     def _project(self, X: Any, H: Any) -> Array:
         """W for X, the components H given."""
+        if owner(H) != owner(X):
+            H = _on_host(H)
         l1, _, l2, _ = self._compute_regularization(X)
         W = project(X.T, H.T, l1=l1, l2=l2, dtype=self.dtype, backend=self.backend)
         return _contiguous(W.T)
@@ -260,30 +269,50 @@ def non_negative_factorization(
     if update_H:
         W, H, result = model._factorize(X, W, H, exact=False)
         return W, H, result.n_iter
+    if H is None:
+        raise ValueError("with update_H=False, H must be given: the components")
+    H = as_matrix(H, "H") if owner(H) is None and not hasattr(H, "__dlpack__") else H
     model._check_params(X)
-    model._check_w_h(*(_on_host(x) for x in (X, W, H)), update_H=False)
+    model._check_w_h(_stand_in(X), W, _on_host(H), update_H=False)
     return model._project(X, H), H, 1
 
 
 def _checked(model: NMF | None, X: Any, reset: bool = True) -> Any:
     """X, checked by scikit-learn, or by us if it is of a library that scikit-learn would copy."""
-    if is_sparse(X) or owner(X) == "numpy" or not hasattr(X, "__dlpack__"):
+    if is_sparse(X) and owner(X) is None and not type(X).__module__.startswith("scipy"):
+        X = as_matrix(X, "X")
+    if owner(X) in (None, "numpy") and (is_sparse(X) or not _foreign(X)):
         options: dict[str, Any] = {"accept_sparse": ("csr", "csc"), "ensure_non_negative": True}
         options["dtype"] = [np.float64, np.float32]
         if model is None:
             return check_array(X, input_name="X", **options)
         return validate_data(model, X, reset=reset, **options)
     entries = as_matrix(X, "X")
-    check_entries(get(owner(entries) or "numpy"), entries, "X", zero=True)
+    library = get(owner(entries) or "numpy")
+    working_dtype(entries.dtype, None, "X")  # refuses what are no real numbers
+    with library.scope(entries):
+        check_entries(library, entries, "X", zero=True)
     return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
 
 
+def _foreign(X: Any) -> bool:
+    """Whether X is an array that scikit-learn would copy to NumPy, or refuse."""
+    return owner(X) != "numpy" and hasattr(X, "__dlpack__")
+
+
 def _on_host(X: Any) -> Any:
-    """X for scikit-learn's code that draws the start."""
-    if X is None or is_sparse(X) or owner(X) == "numpy" or not hasattr(X, "__dlpack__"):
+    """X for scikit-learn's code that draws the start, in the dtype that is computed in."""
+    if is_sparse(X):
+        return X.get() if hasattr(X, "get") else X
+    if not _foreign(X):
         return X
     X = as_matrix(X)
-    return get(owner(X) or "numpy").to_numpy(X)
+    return get(owner(X) or "numpy").to_numpy(X).astype(working_dtype(X.dtype, None), copy=False)
+
+
+def _stand_in(X: Any) -> Any:
+    """Zeros of the shape and dtype of X, where nothing else of it is looked at."""
+    return np.broadcast_to(np.zeros((), working_dtype(X.dtype, None)), X.shape)
 
 
 def _contiguous(x: Array) -> Array:

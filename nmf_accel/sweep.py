@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_matrix, check_entries, fingerprint, is_sparse
+from .arrays import fingerprint
 from .backends.base import Array
 from .packing import Runner
 from .problem import Problem, prepare
@@ -243,13 +243,8 @@ def _plan(
 
 
 def _checked_reference(problem: Problem, reference: Any) -> Array | Sparse:
-    reference = as_matrix(reference, "reference")
-    if reference.shape != problem.shape:
-        raise ValueError(f"reference has shape {reference.shape}, but A has {problem.shape}")
-    with problem.backend.scope(problem.A):
-        if not is_sparse(reference):
-            reference = problem.backend.asarray(reference, problem.A.dtype)
-        check_entries(problem.backend, reference, "reference")
-        if is_sparse(reference):
-            reference = Sparse(*problem.backend.sparse(reference.astype(problem.dtype)))
-    return reference
+    options: dict[str, Any] = {"zero": True, "whole": True, "name": "reference"}
+    prepared = prepare(reference, problem.dtype, problem.backend.name, **options)
+    if prepared.shape != problem.shape:
+        raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
+    return prepared.A

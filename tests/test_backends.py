@@ -330,3 +330,23 @@ def test_the_modules_of_absent_libraries_are_not_imported():
         "print([m for m in ('jax', 'cupy', 'matplotlib', 'PIL') if m in sys.modules])"
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+class TestCupyScope:
+    """Where cupyx's sparse matrices live, seen without a GPU: they have no `device` of their own."""
+
+    def test_it_is_that_of_the_entries(self, monkeypatch):
+        pytest.importorskip("cupyx.scipy.sparse")
+        from cupyx.scipy.sparse import csr_matrix
+
+        from nmf_accel.backends import cupy_backend
+        from nmf_accel.sparse import Sparse
+
+        entries = type("Entries", (), {"device": "the second GPU"})()
+        matrix = object.__new__(csr_matrix)
+        matrix.data = entries
+        monkeypatch.setattr(cupy_backend, "is_cupy_array", lambda x: x is entries)
+        backend = cupy_backend.CupyBackend()
+        assert backend.owns(matrix)
+        assert backend.scope(matrix) == "the second GPU"
+        assert backend.scope(Sparse(matrix, matrix)) == "the second GPU"

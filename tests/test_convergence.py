@@ -49,6 +49,19 @@ def test_a_solution_has_no_residual(backend):
     assert result.kkt < 1e-9
 
 
+def test_the_rule_of_coordinate_descent(backend, sprites):
+    # Held against scikit-learn in test_sklearn.py; here, that a sweep stops where nmf does.
+    A = sprites[:, :40].astype(np.float64)
+    options = {"solver": "hals", "tol": 0.01, "stop": "descent", "backend": backend}
+    single = nmf(A, 4, seed=1, **options)
+    assert single.stopped_because == "the violation met in descent fell to tol = 0.01 of the first"
+    (row,) = sweep(A, [4], [1], **options).table
+    assert row["iterations"] == single.n_iter < 1000
+    for wrong in ({"solver": "mu"}, {"inner": 3}):
+        with pytest.raises(ValueError, match="stop='descent' is what one pass of solver='hals'"):
+            nmf(A, 4, **{**options, **wrong})
+
+
 def test_each_run_of_a_sweep_stops_by_itself(backend, sprites):
     A = sprites[:, :40].astype(np.float64)
     options = {"solver": "hals", "tol": 0.01, "stop": "kkt", "max_iter": 500, "backend": backend}

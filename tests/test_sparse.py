@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from click.testing import CliRunner
-from conftest import assert_histories_agree, assert_parity
+from conftest import assert_histories_agree, assert_parity, require_or_skip
 
-from nmf_accel import BackendError, Factorization, nmf, project, sweep
+from nmf_accel import BackendError, Factorization, backends, nmf, project, sweep
 from nmf_accel.arrays import fingerprint
 from nmf_accel.cli import main
 
@@ -90,6 +90,22 @@ def test_sweeps_and_projections(tmp_path):
 def test_fingerprints_tell_matrices_apart():
     csr = sp.csr_array(A)
     assert fingerprint(csr) == fingerprint(csr.tocsc()) != fingerprint(2 * csr)
+    wide = csr.copy()
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    assert fingerprint(wide) == fingerprint(csr)
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "message"),
+    [
+        (sp.csr_array(-A), ValueError, "reference has .* negative entries"),
+        (sp.csr_array(A[:5]), ValueError, r"reference has shape \(5, 30\), but A has \(40, 30\)"),
+        (A + 1j, TypeError, "reference is complex128"),
+    ],
+)
+def test_bad_references(reference, error, message):
+    with pytest.raises(error, match=message):
+        sweep(A, [2], 1, reference=reference, max_iter=1, backend="numpy")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +127,8 @@ def test_bad_matrices():
         nmf(sp.csr_array((3, 2)), 1, backend="numpy")
     with pytest.raises(TypeError, match="A is complex128"):
         nmf(sp.csr_array(A + 1j), 1, backend="numpy")
+    found = backends.probe("jax")
+    require_or_skip("jax", found.usable, found.reason)
     with pytest.raises(BackendError, match="'jax' takes no sparse matrices; take numpy or cu"):
         nmf(sp.csr_array(A), 2, backend="jax")
 

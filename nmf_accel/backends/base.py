@@ -174,8 +174,8 @@ class Backend(ABC):
         """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true.
 
         The other entries of X are zero; columns where `going` (R, n) is false may be anything.
-        Here as one d × d system a column, in which the
-        equations of the rest say 0 = 0; in blocks of columns to spare memory.
+        This makes one d × d system of a column, in which the equations of the rest say 0 = 0, in
+        blocks of columns to spare memory.
         """
         xp = self.xp
         runs, d, n = N.shape

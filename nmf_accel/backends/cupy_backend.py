@@ -30,6 +30,10 @@ extern "C" __global__ void descend(number* X, const number* N, const number* G, 
 """
 
 
+def _is_sparse(x: object) -> bool:
+    return type(x).__module__.startswith("cupyx.scipy.sparse")
+
+
 class CupyBackend(Backend):
     """CuPy on the current CUDA device, or on the one where the data lies."""
 
@@ -60,13 +64,15 @@ class CupyBackend(Backend):
         return array_api_compat.cupy
 
     def owns(self, x: object) -> bool:
-        return bool(is_cupy_array(x)) or type(x).__module__.startswith("cupyx.scipy.sparse")
+        return bool(is_cupy_array(x)) or _is_sparse(x)
 
     def scope(self, x: Array | None = None) -> AbstractContextManager[Any]:
         import cupy
 
+        x = getattr(x, "matrix", x)  # of a Sparse
+        entries: Any = x.data if x is not None and _is_sparse(x) else x
         here: AbstractContextManager[Any] = (
-            x.device if x is not None and self.owns(x) else cupy.cuda.Device()
+            entries.device if is_cupy_array(entries) else cupy.cuda.Device()
         )
         return here
 
@@ -78,8 +84,8 @@ class CupyBackend(Backend):
     def sparse(self, A: Any) -> tuple[Any, Any]:
         from cupyx.scipy.sparse import csr_matrix
 
-        # Both by rows: cuSPARSE multiplies by a transpose with atomic additions, whose order,
-        # and so whose rounding, differs from run to run.
+        # Both by rows: cuSPARSE is slow where it multiplies by a transpose, and adds atomically,
+        # so that roundings may differ from run to run.
         A = csr_matrix(A)
         return A, A.T.tocsr()
 

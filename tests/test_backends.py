@@ -333,7 +333,7 @@ def test_the_modules_of_absent_libraries_are_not_imported():
 
 
 class TestCupyScope:
-    """Where cupyx's sparse matrices live, seen without a GPU: they have no `device` of their own."""
+    """Where cupyx's sparse matrices live, seen without a GPU: they have no device themselves."""
 
     def test_it_is_that_of_the_entries(self, monkeypatch):
         pytest.importorskip("cupyx.scipy.sparse")

@@ -21,6 +21,7 @@ CASES = {
     "rank 8, 32 seeds": ([8], 32),
 }
 GPU_CASES = {
+    "ranks 16 to 256, 5 seeds": CASES["ranks 16 to 256, 5 seeds"],
     "ranks 16 to 512, 20 seeds": ([16, 32, 64, 128, 256, 512], 20),
 }
 
@@ -66,13 +67,27 @@ def test_sweep(benchmark, beside, backend, case, dtype):
     assert fit_one(A, *runs[0]) == pytest.approx(table[0]["error"], rel=0.1)
 
 
+def rates(backend, dtype, size=8192):
+    """Operations and bytes a second that the device reaches in a large product and a negation."""
+    with backend.scope():
+        a = backend.asarray(np.ones((size, size)), np.dtype(dtype))
+
+        def seconds(function):
+            backend.synchronize(function())  # warms up
+            return min(timed(lambda: backend.synchronize(function()))() for _ in range(5))
+
+        product = seconds(lambda: backend.matmul(a, a))
+        negation = seconds(lambda: backend.xp.negative(a))
+    return 2 * size**3 / product, 2 * size**2 * np.dtype(dtype).itemsize / negation
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("n", [500, 10_000])
 @pytest.mark.parametrize("name", ["cupy", "jax"])
 @pytest.mark.parametrize("case", GPU_CASES)
 def test_gpu_sweep(benchmark, case, name, n, dtype):
-    """Also records the least time that the operations and bytes of the sweep could take."""
+    """Also records the share of the least time that its operations and bytes could take."""
     found = backends.probe(name)
     if not (found.usable and found.accelerated):
         pytest.skip(found.reason or f"{name} has no GPU here")
@@ -87,3 +102,8 @@ def test_gpu_sweep(benchmark, case, name, n, dtype):
     options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": name, "keep": "none"}
     run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)
     assert len(run.table) == len(ranks) * seeds
+    if benchmark.stats:
+        operations, bandwidth = rates(backends.get(name), dtype)
+        floor = max(flops / operations, moved / bandwidth)
+        share = floor / benchmark.stats.stats.median
+        benchmark.extra_info.update(rates=[operations, bandwidth], share_of_floor=share)

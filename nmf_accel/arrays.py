@@ -10,6 +10,7 @@ import numpy as np
 
 from .backends import get, owner, probe
 from .backends.base import Array, Backend
+from .sparse import Sparse
 
 HOST, CUDA = (1, 3), (2,)
 """Kinds of device in DLPack: memory that the CPU reads (plain, pinned), and that of NVIDIA GPUs."""
@@ -75,7 +76,7 @@ def _shared(A: Any, name: str) -> Array:
 
 def give_back(x: Array, A: Any, backend: Backend) -> Array:
     """`x`, an array of `backend`, as one of the library of the caller's `A`, on its device."""
-    if backend.owns(A):
+    if backend.owns(A) or isinstance(A, Sparse):
         return x
     if owner(A) is None and hasattr(A, "__dlpack__"):
         from array_api_compat import to_device  # late: importing nmf_accel loads NumPy alone

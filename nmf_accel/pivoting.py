@@ -53,7 +53,7 @@ def block_principal_pivoting(backend: Backend, X: Array, N: Array, G: Array, l1:
         return X, xp.any(count > 0, axis=-1), F, wrong, fewest, patience
 
     F = X > 0
-    X, wrong, count = solve(X, F, xp.any(F | True, axis=1))
+    X, wrong, count = solve(X, F, xp.ones_like(F[:, 0, :]))
     fewest = xp.full_like(count, d + 1)
     state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]

@@ -33,7 +33,7 @@ def bytes_per_run(problem: Problem, rank: int) -> int:
 
 
 def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) -> int:
-    """How many of `count` runs of a rank go into each batch, as few and as equal as possible.
+    """How many of `count` runs of a rank go into each batch; few batches, about equal.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) 
                 f"memory is {memory:,} bytes, but a run of rank {rank} takes {need:,} here"
             )
         fit = 1  # what is free is an estimate: try
-    return -(-count // -(-count // fit))
+    return problem.backend.together(-(-count // -(-count // fit)), rank * sum(problem.A.shape))
 
 
 @dataclass

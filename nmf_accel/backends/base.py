@@ -220,6 +220,10 @@ class Backend(ABC):
             state = function(state)
         return state
 
+    def together(self, runs: int, size: int) -> int:
+        """How many of so many runs, with factors of `size` entries, are best iterated at once."""
+        return runs
+
     def free_memory(self) -> int:
         """Bytes that the device could still give."""
         import psutil

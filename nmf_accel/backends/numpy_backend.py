@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cached_property
+from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
-from .base import ROWS_AT_ONCE, Array, Backend, Probe
+from .base import ROWS_AT_ONCE, Array, Backend, Probe, State, Step
+
+LEAST_SHARE = 2**15
+"""Entries of factors worth a thread of their own; with fewer, threads fight over Python's lock."""
 
 
 class NumpyBackend(Backend):
@@ -19,6 +28,9 @@ class NumpyBackend(Backend):
     install = "pip install numpy"
     takes_sparse = True
     xp = np
+
+    def __init__(self) -> None:
+        self._solving = Lock()
 
     def _probe(self) -> Probe:
         cores = os.cpu_count() or 1
@@ -44,6 +56,47 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.asarray(x)
+
+    @cached_property
+    def _blas(self) -> ThreadpoolController:
+        return ThreadpoolController().select(user_api="blas")
+
+    @property
+    def _threads(self) -> int:
+        """Threads that BLAS may use; 1 if it does not say."""
+        return max((x.num_threads for x in self._blas.lib_controllers), default=1)
+
+    def _side_by_side(self, runs: int, size: int) -> bool:
+        """Whether every thread has enough to do with runs of its own, and about as much."""
+        threads = self._threads
+        worth = 1 < threads <= runs and runs // threads * size >= LEAST_SHARE
+        return worth and -runs % threads <= 0.1 * runs
+
+    def together(self, runs: int, size: int) -> int:
+        even = runs - runs % self._threads
+        split = self._side_by_side(even, size) and not self._side_by_side(runs, size)
+        return even if split and size >= LEAST_SHARE else runs
+
+    def iterate(
+        self, step: Step, state: State, constants: tuple[Array, ...], count: int
+    ) -> tuple[State, Array]:
+        # Threads with runs of their own do not wait for each other at every product, as BLAS's
+        # do, and share the work between the products too.
+        advance = super().iterate
+        threads, runs = self._threads, state[0].shape[0]
+        if not self._side_by_side(runs, sum(x.size for x in state) // runs):
+            return advance(step, state, constants, count)
+        ends = np.linspace(0, runs, threads + 1).astype(int)
+        shares = [tuple(x[a:b] for x in state) for a, b in pairwise(ends)]
+        with self._blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+            going = [
+                # In a copy of the caller's context, with its np.errstate.
+                pool.submit(copy_context().run, advance, step, share, constants, count)
+                for share in shares
+            ]
+            states, measured = zip(*(share.result() for share in going), strict=True)
+        new = tuple(np.concatenate(x) for x in zip(*states, strict=True))
+        return new, np.concatenate(measured, axis=-1)
 
     def multiply_divide(self, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
         # In place: the only memory that an update takes is the two products it starts from.
@@ -79,7 +132,12 @@ class NumpyBackend(Backend):
         return X
 
     def solve_passive(self, G: Array, N: Array, F: Array, going: Array) -> Array:
-        # Columns with the same passive set are one system, and of its size only.
+        # Columns with the same passive set are one system, and of its size only. They are so
+        # small that threads at it together would mostly hand Python's lock to and fro.
+        with self._solving:
+            return self._solve_passive(G, N, F, going)
+
+    def _solve_passive(self, G: Array, N: Array, F: Array, going: Array) -> Array:
         X = np.zeros_like(N)
         for r in range(N.shape[0]):
             todo = np.flatnonzero(going[r])

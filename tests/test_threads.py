@@ -2,17 +2,21 @@
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import assert_parity
+from scipy.sparse import csr_array
 from test_sweep import assert_equals_single_runs
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nmf_accel import backends, sweep
+from nmf_accel import backends, nmf, sweep
 from nmf_accel.backends import numpy_backend
 from nmf_accel.backends.base import Backend
+from nmf_accel.sparse import Sparse
 
 THREADS = 3
 
@@ -25,6 +29,7 @@ def blas_threads():
 def _three_threads(monkeypatch):
     """Threads as on a machine with three cores, for factors of any size."""
     monkeypatch.setattr(numpy_backend, "LEAST_SHARE", 1)
+    monkeypatch.setattr(numpy_backend, "LEAST_WORK", 1)
     with threadpool_limits(THREADS, "blas"):
         assert blas_threads() == THREADS
         yield
@@ -91,6 +96,40 @@ def test_results_are_those_of_single_runs(sprites, shares, solver):
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)
     assert {runs for _, runs, _ in shares} >= {1, 2}, "threads had none or all of the runs"
     assert_equals_single_runs(result, A, "numpy", **settings)
+
+
+@pytest.mark.parametrize("shape", [(300, 70), (70, 300), (2, 1)])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("density", [0.1, 0.01])
+def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density):
+    rng = np.random.default_rng(0)
+    dense = rng.random(shape) * (rng.random(shape) < density)
+    A = Sparse(*backends.get("numpy").sparse(csr_array(dense)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        shared = numpy_backend.split(A, pool, THREADS)
+        assert len(shared.blocks) <= THREADS
+        if density * shape[0] * shape[1] > 1000:
+            assert len(shared.blocks) == THREADS
+            stored = [block.nnz for _, block in shared.blocks]
+            assert max(stored) < 1.5 * min(stored)
+        if transposed:
+            shared, dense = shared.T, dense.T
+        Y = rng.random((5, dense.shape[0]))
+        np.testing.assert_allclose(shared.rmatmul(Y), Y @ dense, rtol=1e-13)
+
+
+@pytest.mark.parametrize("solver", ["mu", "hals"])
+def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatch):
+    calls = []
+    split = numpy_backend.split
+    monkeypatch.setattr(numpy_backend, "split", lambda *a: calls.append(1) or split(*a))
+    A = sprites[:, :40]
+    for given in (A, A.T):
+        sparse, dense = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(given), given))
+        assert calls
+        assert_parity(sparse.W, dense.W, 1e-10)
+        assert_parity(sparse.H, dense.H, 1e-10)
+    assert blas_threads() == THREADS
 
 
 def test_a_share_that_fails_fails_the_call():

@@ -6,6 +6,7 @@ import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from threading import Lock
@@ -15,10 +16,60 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from ..sparse import Sparse
 from .base import ROWS_AT_ONCE, Array, Backend, Probe, State, Step
 
 LEAST_SHARE = 2**15
 """Entries of factors worth a thread of their own; with fewer, threads fight over Python's lock."""
+
+LEAST_WORK = 2**20
+"""Multiplications worth threads in a product with a sparse matrix."""
+
+
+@dataclass(frozen=True)
+class Split(Sparse):
+    """A sparse matrix that threads share: `blocks` of rows of it or, `sideways`, of columns."""
+
+    blocks: tuple[tuple[slice, Any], ...]
+    sideways: bool
+    pool: ThreadPoolExecutor
+
+    @property
+    def T(self) -> Split:
+        return Split(self.transposed, self.matrix, self.blocks, not self.sideways, self.pool)
+
+    def rmatmul(self, Y: Array) -> Array:
+        if not self.sideways:
+            products = self.pool.map(lambda part: part[1].T @ Y[:, part[0]].T, self.blocks)
+            return sum(products).T
+        N = np.empty((Y.shape[0], self.shape[1]), Y.dtype)
+        Yt = np.ascontiguousarray(Y.T)
+
+        def fill(part: tuple[slice, Any]) -> None:
+            columns, block = part
+            N[:, columns] = (block @ Yt).T
+
+        list(self.pool.map(fill, self.blocks))
+        return N
+
+
+def split(A: Sparse, pool: ThreadPoolExecutor, threads: int) -> Split:
+    """A sparse matrix in blocks of the rows or columns that it stores together, about equal."""
+    sideways = A.matrix.format == "csc"
+    M = A.transposed if sideways else A.matrix
+    # Each block of a product from the other side is as large as its result.
+    count = min(threads, 8)
+    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, count + 1)[1:-1])
+    bounds = pairwise([0, *ends.tolist(), M.shape[0]])
+    blocks = tuple((slice(a, b), _rows(M, a, b)) for a, b in bounds if a < b)
+    return Split(A.matrix, A.transposed, blocks, sideways, pool)
+
+
+def _rows(M: Any, a: int, b: int) -> Any:
+    """Rows of a CSR matrix, which M[a:b] would copy."""
+    start, end = M.indptr[a], M.indptr[b]
+    parts = M.data[start:end], M.indices[start:end], M.indptr[a : b + 1] - start
+    return type(M)(parts, shape=(b - a, M.shape[1]))
 
 
 class NumpyBackend(Backend):
@@ -83,9 +134,14 @@ class NumpyBackend(Backend):
         # Threads with runs of their own do not wait for each other at every product, as BLAS's
         # do, and share the work between the products too.
         advance = super().iterate
-        threads, runs = self._threads, state[0].shape[0]
+        threads, runs, A = self._threads, state[0].shape[0], constants[0]
         if not self._side_by_side(runs, sum(x.size for x in state) // runs):
-            return advance(step, state, constants, count)
+            rows = runs * state[0].shape[1]
+            if threads == 1 or not isinstance(A, Sparse) or A.stored * rows < LEAST_WORK:
+                return advance(step, state, constants, count)
+            # BLAS's threads look out for work on the cores that this product needs.
+            with self._blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+                return advance(step, state, (split(A, pool, threads), *constants[1:]), count)
         ends = np.linspace(0, runs, threads + 1).astype(int)
         shares = [tuple(x[a:b] for x in state) for a, b in pairwise(ends)]
         with self._blas.limit(limits=1), ThreadPoolExecutor(threads) as pool:

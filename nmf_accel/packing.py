@@ -53,7 +53,8 @@ def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) 
                 f"memory is {memory:,} bytes, but a run of rank {rank} takes {need:,} here"
             )
         fit = 1  # what is free is an estimate: try
-    return problem.backend.together(-(-count // -(-count // fit)), rank * sum(problem.A.shape))
+    equal = -(-count // -(-count // fit))
+    return problem.backend.runs_at_once(equal, rank, problem.A)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,7 @@ from test_sweep import assert_equals_single_runs
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.backends import numpy_backend
-from nmf_accel.backends.base import Backend
+from nmf_accel.backends import threads
 from nmf_accel.sparse import Sparse
 
 THREADS = 3
@@ -28,73 +28,100 @@ def blas_threads():
 @pytest.fixture(autouse=True)
 def _three_threads(monkeypatch):
     """Threads as on a machine with three cores, for factors of any size."""
-    monkeypatch.setattr(numpy_backend, "LEAST_SHARE", 1)
-    monkeypatch.setattr(numpy_backend, "LEAST_WORK", 1)
+    for name in ("LEAST_ROWS", "LEAST_SHARE", "LEAST_WORK"):
+        monkeypatch.setattr(threads, name, 1)
     with threadpool_limits(THREADS, "blas"):
         assert blas_threads() == THREADS
         yield
 
 
-@pytest.fixture
-def shares(monkeypatch):
-    """The runs of every call of the loop: (thread, how many, threads of its BLAS)."""
-    seen = []
-    iterate = Backend.iterate
-
-    def watched(self, step, state, constants, count):
-        seen.append((threading.get_ident(), state[0].shape[0], blas_threads()))
-        return iterate(self, step, state, constants, count)
-
-    monkeypatch.setattr(Backend, "iterate", watched)
-    return seen
-
-
 @dataclass(frozen=True)
 class Step:
-    """Adds one to each run of a state (x,), and does something besides."""
+    """Adds A[0, 0] to each run of a state (x,), and does something besides."""
 
     also: Any = lambda x: None
     measures: int = 1
 
-    def __call__(self, state, amount):
+    def __call__(self, state, A):
         (x,) = state
         self.also(x)
-        return (x + amount,), x[:, 0, 0][None]
+        return (x + A[0, 0],), x[:, 0, 0][None]
 
 
-def state(runs):
-    return (np.arange(float(runs))[:, None, None] * np.ones((runs, 2, 5)),)
+def iterate(runs, also, count):
+    """Run r of the start is r everywhere."""
+    x = np.arange(float(runs))[:, None, None] * np.ones((runs, 2, 5))
+    return backends.get("numpy").iterate(Step(also), (x,), (np.ones((3, 5)),), count)
 
 
-def test_each_thread_iterates_its_share(shares):
-    (x,), measured = backends.get("numpy").iterate(Step(), state(6), (1.0,), 4)
-    np.testing.assert_array_equal(x, state(6)[0] + 4)
-    np.testing.assert_array_equal(measured[:, 0], np.arange(4.0)[:, None] + np.arange(6.0))
-    assert [(runs, threads) for _, runs, threads in shares] == [(2, 1)] * 3
-    assert threading.get_ident() not in {thread for thread, _, _ in shares}
+@pytest.fixture
+def seen():
+    """What `look` saw of every step: (thread, first run, how many, threads of its BLAS)."""
+    return []
+
+
+@pytest.fixture
+def look(seen):
+    def also(x):
+        seen.append((threading.get_ident(), x[0, 0, 0], x.shape[0], blas_threads()))
+
+    return also
+
+
+def test_each_thread_iterates_its_share(seen, look):
+    (x,), measured = iterate(6, look, 4)
+    np.testing.assert_array_equal(x[:, 1, 2], np.arange(6) + 4)
+    np.testing.assert_array_equal(measured[:, 0], np.arange(4)[:, None] + np.arange(6))
+    firsts = sorted(step[1] for step in seen)
+    assert firsts == sorted([*range(4), *range(2, 6), *range(4, 8)])
+    assert {step[2:] for step in seen} == {(2, 1)}
+    assert threading.get_ident() not in {step[0] for step in seen}
     assert blas_threads() == THREADS
 
 
 @pytest.mark.parametrize("limit", [1, THREADS])
-def test_few_runs_or_one_thread_go_as_ever(shares, limit):
+def test_few_runs_or_one_thread_go_as_ever(seen, look, limit):
     with threadpool_limits(limit, "blas"):
-        backends.get("numpy").iterate(Step(), state(2), (1.0,), 4)
-    assert shares == [(threading.get_ident(), 2, limit)]
+        iterate(2, look, 4)
+    assert seen == [(threading.get_ident(), k, 2, limit) for k in range(4)]
+
+
+def test_a_second_caller_goes_without_and_leaves_the_threads_of_blas(seen, look):
+    with threads.pool(THREADS) as pool:
+        assert pool is not None
+        with threadpool_limits(THREADS, "blas"):
+            iterate(6, look, 1)
+    assert seen == [(threading.get_ident(), 0, 6, THREADS)]
+    assert blas_threads() == THREADS
 
 
 @pytest.mark.parametrize(
-    ("runs", "together"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (6, 6), (8, 6), (20, 20)]
+    ("runs", "at_once"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (6, 6), (8, 6), (20, 20)]
 )
-def test_runs_that_would_keep_threads_waiting_are_a_batch_of_their_own(runs, together):
-    assert backends.get("numpy").together(runs, 100) == together
+def test_runs_that_would_keep_threads_waiting_are_a_batch_of_their_own(runs, at_once):
+    assert backends.get("numpy").runs_at_once(runs, 4, np.ones((3, 5))) == at_once
+
+
+@pytest.mark.parametrize(("rows", "at_once"), [(128, 6), (129, 7)])
+def test_a_dense_matrix_is_read_by_each_thread_only_for_many_rows(monkeypatch, rows, at_once):
+    monkeypatch.setattr(threads, "LEAST_ROWS", rows)
+    assert backends.get("numpy").runs_at_once(7, 64, np.ones((3, 5))) == at_once
 
 
 @pytest.mark.parametrize("solver", ["mu", "hals", "bpp"])
-def test_results_are_those_of_single_runs(sprites, shares, solver):
+def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
+    shared = []
+    iterate = threads.iterate
+
+    def watched(*args):
+        shared.append(args[3][0].shape[0])
+        return iterate(*args)
+
+    monkeypatch.setattr(threads, "iterate", watched)
     A = sprites[:, :40]
     settings = {"max_iter": 40, "tol": 1e-3, "solver": solver}
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)
-    assert {runs for _, runs, _ in shares} >= {1, 2}, "threads had none or all of the runs"
+    assert 6 in shared
     assert_equals_single_runs(result, A, "numpy", **settings)
 
 
@@ -106,8 +133,10 @@ def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density
     dense = rng.random(shape) * (rng.random(shape) < density)
     A = Sparse(*backends.get("numpy").sparse(csr_array(dense)))
     with ThreadPoolExecutor(THREADS) as pool:
-        shared = numpy_backend.split(A, pool, THREADS)
+        shared = threads.share(A, pool, THREADS)
         assert len(shared.blocks) <= THREADS
+        for _, block in shared.blocks:
+            assert not block.nnz or np.shares_memory(block.data, A.matrix.data)
         if density * shape[0] * shape[1] > 1000:
             assert len(shared.blocks) == THREADS
             stored = [block.nnz for _, block in shared.blocks]
@@ -121,12 +150,12 @@ def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatch):
     calls = []
-    split = numpy_backend.split
-    monkeypatch.setattr(numpy_backend, "split", lambda *a: calls.append(1) or split(*a))
-    A = sprites[:, :40]
-    for given in (A, A.T):
-        sparse, dense = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(given), given))
+    share = threads.share
+    monkeypatch.setattr(threads, "share", lambda *a: calls.append(1) or share(*a))
+    for A in (sprites[:, :40], sprites[:, :40].T):
+        sparse, dense = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(A), A))
         assert calls
+        calls.clear()
         assert_parity(sparse.W, dense.W, 1e-10)
         assert_parity(sparse.H, dense.H, 1e-10)
     assert blas_threads() == THREADS
@@ -138,20 +167,26 @@ def test_a_share_that_fails_fails_the_call():
             raise MemoryError("the second share")
 
     with pytest.raises(MemoryError, match="the second share"):
-        backends.get("numpy").iterate(Step(fail), state(6), (1.0,), 1)
+        iterate(6, fail, 1)
     assert blas_threads() == THREADS
 
 
-def test_ctrl_c_is_heard():
+def test_ctrl_c_ends_the_other_shares_too():
+    steps = []
+
     def interrupt(x):
-        if x[0, 0, 0] == 2:
+        steps.append(1)
+        if len(steps) == 3:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.01)
 
     with pytest.raises(KeyboardInterrupt):
-        backends.get("numpy").iterate(Step(interrupt), state(6), (1.0,), 1)
+        iterate(6, interrupt, 200)
+    assert len(steps) < 300, "the shares went on to their end"
     assert blas_threads() == THREADS
+    assert len(iterate(6, steps.append, 1)[0][0]) == 6
 
 
 def test_the_callers_errstate_holds_in_every_share():
     with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
-        backends.get("numpy").iterate(Step(lambda x: x * 1e308 * 1e308), state(6), (1.0,), 1)
+        iterate(6, lambda x: (x + 1) * 1e308 * 10, 1)

@@ -205,8 +205,9 @@ class Backend(ABC):
     ) -> tuple[State, Array]:
         """Apply ``state, measures = step(state, *constants)`` `count` times, without a host sync.
 
-        `step` is pure and hashable; it measures `step.measures` numbers of each run. Returns the
-        last state and what was measured, (>= count, measures, runs).
+        `step` is pure and hashable; it measures `step.measures` numbers of each run. The
+        constants, of which the first is a matrix, belong to all the runs. Returns the last state
+        and what was measured, (>= count, measures, runs).
         """
         shape = (count, step.measures, state[0].shape[0])
         measured = self.xp.empty(shape, dtype=self.xp.float64)
@@ -220,8 +221,8 @@ class Backend(ABC):
             state = function(state)
         return state
 
-    def together(self, runs: int, size: int) -> int:
-        """How many of so many runs, with factors of `size` entries, are best iterated at once."""
+    def runs_at_once(self, runs: int, rank: int, A: Any) -> int:
+        """How many of so many runs are best iterated at once."""
         return runs
 
     def free_memory(self) -> int:

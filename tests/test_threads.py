@@ -125,6 +125,24 @@ def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
     assert_equals_single_runs(result, A, "numpy", **settings)
 
 
+def test_results_are_those_of_single_runs_on_punks(punks):
+    settings = {"max_iter": 1000}
+    result = sweep(punks, [16], seeds=6, backend="numpy", keep="all", **settings)
+    assert_equals_single_runs(result, punks, "numpy", **settings)
+
+
+def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):
+    A = Sparse(*backends.get("numpy").sparse(csr_array(np.eye(300, 70))))
+    assert threads.worth_sharing(1, 8 * 70 // 370, A)
+    assert not threads.worth_sharing(1, 8 * 70 // 370 + 1, A)
+    monkeypatch.setattr(threads, "LEAST_WORK", 71)
+    assert not threads.worth_sharing(1, 1, A)
+    assert threads.worth_sharing(2, 1, A)
+    assert not threads.worth_sharing(2, 1, np.eye(300, 70))
+    with threadpool_limits(1, "blas"):
+        assert not threads.worth_sharing(2, 1, A)
+
+
 @pytest.mark.parametrize("shape", [(300, 70), (70, 300), (2, 1)])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("density", [0.1, 0.01])

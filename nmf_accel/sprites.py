@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from operator import index
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,12 +113,12 @@ def _draw(
     return np.concatenate(pixels), _labels(art, np.concatenate(choices))
 
 
-def _integer(name: str, value: object, least: int) -> int:
+def _integer(name: str, value: Any, least: int) -> int:
     """Check an integer argument; a bool is refused, since it is a slip more often than a number."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
-        number = index(value)  # type: ignore[arg-type]
+        number = index(value)
     except TypeError:
         raise TypeError(
             f"{name} is {value!r}, of type {type(value).__name__}; pass an integer >= {least}"

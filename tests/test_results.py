@@ -113,9 +113,14 @@ class TestAtomicWrite:
     def test_an_error_leaves_the_old_file_and_nothing_else(self, tmp_path, error):
         path = tmp_path / "f"
         path.write_bytes(b"old")
-        with pytest.raises(type(error)), atomic_write(path) as file:  # noqa: PT012
-            file.write(b"ne")
-            raise error
+
+        def fail():
+            with atomic_write(path) as file:
+                file.write(b"ne")
+                raise error
+
+        with pytest.raises(type(error)):
+            fail()
         assert path.read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["f"]
 

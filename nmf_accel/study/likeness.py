@@ -29,10 +29,10 @@ def require_extra() -> None:
     """
     try:
         import jinja2
-        import skimage.metrics  # noqa: F401
+        import skimage.metrics
     except ImportError as error:
         raise MissingExtra(f"the study needs {error.name}; install it: {INSTALL}") from error
-    del jinja2
+    del jinja2, skimage
 
 
 def psnr(truth: Floats, images: Floats) -> float | None:

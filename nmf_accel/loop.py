@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +52,8 @@ class Iteration:
     """One iteration as a pure, hashable function of state = (H, Wt, Wt Wtᵀ).
 
     Calling it gives the next state and ‖A − W H‖² of each run, from products that the
-    iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual is
-    computed as well and takes over, entry by entry, where that formula is inaccurate. With
+    iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual takes
+    over, entry by entry, where that formula is inaccurate. With
     `strides`, `unmeasured` iterations go before, whose errors nobody asks for. With `certify`,
     it also gives, squared, 'kkt': the KKT residual between its two half-steps, where the products
     with A for both gradients are at hand; or 'descent': `descent_violation` of both.
@@ -88,8 +89,8 @@ class Iteration:
         (H, Wt, WtW), (_, N, HHt) = new, products
         error2 = norm2 - 2 * inner(N, Wt) + inner(WtW, HHt)
         if self.careful:
-            direct = residual2(backend, A, Wt, H)
-            error2 = backend.xp.where(error2 >= trusted, error2, direct)
+            direct = partial(residual2, backend, A, Wt, H)
+            error2 = backend.where(error2 >= trusted, error2, direct)
         if not self.certify:
             return new, error2[None, :]
         found = self.certificate2(state, new, products, constants[-1])
@@ -165,8 +166,9 @@ class Loop:
         self.penalties = penalties
         self.state = problem.start(W0, H0)
         self.trusted = TRUSTED_DOWN_TO[problem.dtype.name] * problem.norm2
-        # Where care must be compiled in, better at once: with strides it costs little.
-        self.careful = stride > 1 and problem.backend.compiles
+        # Some backends take care for nothing. In others it costs, with strides little: less than
+        # to compile it in later.
+        self.careful = problem.backend.lazy or (problem.backend.compiles and stride > 1)
 
     def advance(self, count: int) -> NDArray[np.float64]:
         """Run `count` iterations; return what was recorded: (records, measures, runs).

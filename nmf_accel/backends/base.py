@@ -70,8 +70,12 @@ class Backend(ABC):
     """The command that makes the backend usable."""
     compiles: ClassVar[bool] = False
     """Whether another number of runs costs a compilation."""
+    lazy: ClassVar[bool] = False
+    """Whether `where` computes only what is needed, at no cost where nothing is."""
     takes_sparse: ClassVar[bool] = False
     """Whether it has sparse matrices, and a method `sparse`."""
+    folds: ClassVar[bool] = False
+    """Whether equal rows and columns of A are multiplied once: `Folded`, which is NumPy's."""
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -136,6 +140,10 @@ class Backend(ABC):
         """Sum of x * y over the last two axes, in float64."""
         xp = self.xp
         return xp.sum(xp.vecdot(x, y), axis=-1, dtype=xp.float64)
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
+        """`x` where a condition holds, and what `otherwise` computes where not."""
+        return self.xp.where(condition, x, otherwise())
 
     def multiply_divide(self, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
         """``x * (n / (d + delta))``; may overwrite `d`, and nothing else."""

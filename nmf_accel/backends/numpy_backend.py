@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     install = "pip install numpy"
+    lazy = True
     takes_sparse = True
+    folds = True
     xp = np
 
     def _probe(self) -> Probe:
@@ -64,6 +67,9 @@ class NumpyBackend(Backend):
             if pool:
                 constants = (threads.share(A, pool, several), *constants[1:])
             return super().iterate(step, state, constants, count)
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
+        return x if condition.all() else np.where(condition, x, otherwise())
 
     def multiply_divide(self, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
         # In place: the only memory that an update takes is the two products it starts from.

@@ -12,6 +12,7 @@ import pytest
 from conftest import timed
 
 from nmf_accel import backends, datasets, nmf
+from nmf_accel.folded import Folded
 from nmf_accel.loop import Loop
 from nmf_accel.problem import prepare
 from nmf_accel.rules import lee_seung
@@ -63,7 +64,8 @@ def iterations(backend, n, rank, dtype):
 
 def six_products(backend, loop, count):
     """WᵀA, AHᵀ, WᵀW, HHᵀ, (WᵀW)H and W(HHᵀ), as many times, on the very arrays of the loop."""
-    matmul = backend.matmul
+    matmul, A = backend.matmul, loop.problem.A
+    A = A.matrix if isinstance(A, Folded) else A
 
     def six(state, A):
         H, Wt = state
@@ -79,7 +81,7 @@ def six_products(backend, loop, count):
         with backend.scope():
             H, Wt, _ = (x[0, ...] for x in loop.state)
             for _ in range(count):
-                products = six((H, Wt), loop.problem.A)
+                products = six((H, Wt), A)
                 backend.synchronize(products)  # each time, or JAX would run several at once
             return products
 
@@ -116,9 +118,11 @@ def test_iteration(benchmark, beside, backend, n, rank, dtype):
         others["numpy"] = timed(iterations(backends.get("numpy"), n, rank, dtype)[0])
     beside(chunk, others, ROUNDS[n])
     m, kept = loop.problem.A.shape
-    describe(benchmark, backend, n, dtype, shape=[m, kept], rank=rank, iterations=CHUNK[n])
+    entries = loop.problem.entries
+    more = {"shape": [m, kept], "entries_multiplied": entries, "rank": rank}
+    describe(benchmark, backend, n, dtype, iterations=CHUNK[n], **more)
     if benchmark.stats:
-        flops = CHUNK[n] * (4 * m * kept * rank + 4 * (m + kept) * rank**2)
+        flops = CHUNK[n] * (4 * entries * rank + 4 * (m + kept) * rank**2)
         benchmark.extra_info["gflops"] = flops / benchmark.stats.stats.median / 1e9
     expected = nmf(matrix(n, dtype), rank, max_iter=CHUNK[n], backend="numpy").errors
     np.testing.assert_allclose(first[:, 0], expected, rtol=SAME[dtype])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .backends.base import Array, Backend
+from .folded import Folded
 from .sparse import Sparse
 
 TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
@@ -26,15 +27,16 @@ Penalties = tuple[Penalty, Penalty] | None
 """Those of H and of W; None for none."""
 
 
-def product(backend: Backend, Y: Array, A: Array | Sparse) -> Array:
-    """Y A for Y (R, d, m) and A (m, n), dense or sparse: (R, d, n). A is read once."""
+def product(backend: Backend, Y: Array, A: Array | Folded | Sparse) -> Array:
+    """Y A for Y (R, d, m) and A (m, n): (R, d, n). A is read once."""
     runs, d, m = Y.shape
     Y = backend.xp.reshape(Y, (runs * d, m))
-    N = backend.ascontiguous(A.rmatmul(Y)) if isinstance(A, Sparse) else backend.matmul(Y, A)
+    special = isinstance(A, Folded | Sparse)
+    N = backend.ascontiguous(A.rmatmul(Y)) if special else backend.matmul(Y, A)
     return backend.xp.reshape(N, (runs, d, A.shape[1]))
 
 
-def residual2(backend: Backend, A: Array | Sparse, Wt: Array, H: Array) -> Array:
+def residual2(backend: Backend, A: Array | Folded | Sparse, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
     runs = Wt.shape[0]
     m, n = A.shape

@@ -90,7 +90,7 @@ class Runner:
     def work(self, settings: Settings) -> float:
         """Cost of an iteration of one run, up to a factor."""
         m, n = self.problem.A.shape
-        return float(settings.rank * (self.problem.stored + settings.rank * (m + n)))
+        return float(settings.rank * (self.problem.entries + settings.rank * (m + n)))
 
     def batches(self, missing: list[Settings]) -> Iterator[tuple[list[Settings], int]]:
         """The missing runs, those of a rank together, as many at once as fit; and how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,10 @@ from numpy.typing import NDArray
 from .arrays import as_matrix, check_entries, is_sparse, working_dtype
 from .backends import resolve
 from .backends.base import Array, Backend, State
+from .folded import Folded, Index, layers
 from .measures import TRUSTED_DOWN_TO, Penalties, product, residual2, violation2
 from .sparse import Sparse
 from .starts import random_start, svd_start
-
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Problem:
     Attributes
     ----------
     backend : Backend
-    A : (m', n') array of the backend, or Sparse
-        The data without its zero rows and columns.
+    A : (m', n') array of the backend, Folded or Sparse
+        The data without its zero rows and columns, with equal ones where `Folded` wants them.
     shape : (int, int)
         (m, n), the shape of the data as given.
     rows, columns : index array or None
-        The m' rows and n' columns that are kept; None for all.
+        The m' rows and n' columns that are kept, in A's order; None for all as they are.
     mean : float
         Mean of all m n entries.
     norm2 : float
@@ -43,7 +43,7 @@ class Problem:
     """
 
     backend: Backend
-    A: Array | Sparse
+    A: Array | Folded | Sparse
     shape: tuple[int, int]
     rows: Index | None
     columns: Index | None
@@ -56,16 +56,19 @@ class Problem:
         return np.dtype(str(self.A.dtype).rpartition(".")[2])
 
     @property
-    def stored(self) -> int:
-        """How many entries of A are stored."""
-        return self.A.stored if isinstance(self.A, Sparse) else self.A.shape[0] * self.A.shape[1]
+    def entries(self) -> int:
+        """How many entries of A a product goes through."""
+        if isinstance(self.A, Sparse):
+            return self.A.stored
+        return self.A.distinct if isinstance(self.A, Folded) else math.prod(self.A.shape)
 
     @property
     def nbytes(self) -> int:
         """Memory that A takes."""
         # Sparse, at most twice, with an index of 4 bytes beside every entry.
-        each = 2 * (self.dtype.itemsize + 4) if isinstance(self.A, Sparse) else self.dtype.itemsize
-        return self.stored * each
+        if isinstance(self.A, Sparse):
+            return 2 * (self.dtype.itemsize + 4) * self.A.stored
+        return self.dtype.itemsize * math.prod(self.A.shape)
 
     def draw(self, rank: int, seed: int, init: str) -> tuple[Array, Array]:
         """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
@@ -77,7 +80,8 @@ class Problem:
         """All of A on the host, its zero rows and columns put back."""
         if isinstance(self.A, Sparse):
             return self.A.whole(self.rows, self.columns, self.shape)
-        A = _put_back(self.backend, self.A, self.columns, self.shape[1])
+        A = self.A.matrix if isinstance(self.A, Folded) else self.A
+        A = _put_back(self.backend, A, self.columns, self.shape[1])
         return self.backend.to_numpy(_put_back(self.backend, A.T, self.rows, self.shape[0]).T)
 
     def start(self, W0: Array, H0: Array) -> State:
@@ -133,10 +137,14 @@ def prepare(
     backend: str | None = None,
     *,
     zero: bool = False,
-    whole: bool = False,
+    drop: bool = True,
+    fold: bool = True,
     name: str = "A",
 ) -> Problem:
-    """Check `A`, choose its backend and dtype, move it there: `whole`, or what is not zero of it.
+    """Check `A`, choose its backend and dtype, and move it there.
+
+    `zero` allows it to be zero everywhere. `drop` leaves out its zero rows and columns, and `fold`
+    multiplies equal ones once where the backend wants that.
 
     Raises
     ------
@@ -156,15 +164,19 @@ def prepare(
         check_entries(here, A, name, zero)
         entries = A.data if sparse else A
         mean = float(here.xp.sum(entries, dtype=here.xp.float64)) / (A.shape[0] * A.shape[1])
-        shape, (rows, columns) = A.shape, (None, None) if whole else _nonzero(here, A)
+        shape, (rows, columns) = A.shape, _nonzero(here, A) if drop else (None, None)
         if sparse:
             A = A if rows is None else A[here.xp.asarray(rows)]
             A = A if columns is None else A[:, here.xp.asarray(columns)]
             A = Sparse(*chosen.sparse(A))
             norm2 = float(here.xp.sum(here.xp.square(entries), dtype=here.xp.float64))
         else:
+            folds = fold and chosen.folds
+            rows, down = layers(A, rows) if folds else (rows, ())
+            columns, across = layers(A.T, columns) if folds else (columns, ())
             A = chosen.asarray(_keep(here, _keep(here, A, rows, 0), columns, 1), dtype)
             norm2 = float(chosen.inner(A, A))
+            A = Folded(A, down, across) if len(down) + len(across) > 2 else A
     if not np.isfinite(norm2) or (mean > 0 and norm2 == 0):
         what = "underflow" if norm2 == 0 else "overflow"
         raise ValueError(

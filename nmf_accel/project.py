@@ -100,7 +100,7 @@ def project(
     for name, value in penalty._asdict().items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} is {value}; it must be finite and >= 0")
-    problem = prepare(A, dtype, backend, zero=True, whole=True)
+    problem = prepare(A, dtype, backend, zero=True, drop=False, fold=False)
     with problem.backend.scope(problem.A):
         W, m = as_matrix(W, "W"), problem.shape[0]
         if W.shape[0] != m:

@@ -67,8 +67,8 @@ class Factorization:
     seconds_per_iteration : float
         Without the first chunk of iterations, where a compiler may have been at work.
     flops_per_iteration : float
-        Floating-point operations of the six matrix products of one iteration; other solvers
-        do more.
+        Floating-point operations of the six matrix products of one iteration, without those that
+        zeros and equal rows or columns of A spare; other solvers do more.
     settings : mapping
         rank, seed, max_iter, tol, check_every, delta, solver, inner, stop, init, dtype, backend,
         device, versions, and whatever was said of the data.

@@ -231,7 +231,7 @@ class Batch:
             stopped_because=run.stopped_because,
             seconds=run.seconds,
             seconds_per_iteration=run.seconds_per_iteration,
-            flops_per_iteration=4.0 * problem.stored * d
+            flops_per_iteration=4.0 * problem.entries * d
             + 4.0 * (m + n) * d**2,  # of one inner step
             settings=recorded,
         )

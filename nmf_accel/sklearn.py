@@ -192,7 +192,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             l2_H=l2_W,
         )
         # Zero rows and columns of the start count in the violation that 'cd' meets at first.
-        problem = prepare(X.T, self.dtype, self.backend, whole=stop == "descent")
+        problem = prepare(X.T, self.dtype, self.backend, drop=stop != "descent")
         result = factorize(problem, settings, problem.A, H.T, W.T, progress=bool(self.verbose))
         if result.n_iter == self.max_iter and self.tol > 0:
             warnings.warn(

@@ -243,7 +243,7 @@ def _plan(
 
 
 def _checked_reference(problem: Problem, reference: Any) -> Array | Sparse:
-    options: dict[str, Any] = {"zero": True, "whole": True, "name": "reference"}
+    options: dict[str, Any] = {"zero": True, "drop": False, "fold": False, "name": "reference"}
     prepared = prepare(reference, problem.dtype, problem.backend.name, **options)
     if prepared.shape != problem.shape:
         raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")

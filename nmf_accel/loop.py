@@ -53,16 +53,14 @@ class Iteration:
 
     Calling it gives the next state and ‖A − W H‖² of each run, from products that the
     iteration needs anyway: ‖A‖² − 2⟨N, Wt⟩ + ⟨WᵀW, HHᵀ⟩. With `careful`, the residual takes
-    over, entry by entry, where that formula is inaccurate. With
-    `strides`, `unmeasured` iterations go before, whose errors nobody asks for. With `certify`,
-    it also gives, squared, 'kkt': the KKT residual between its two half-steps, where the products
-    with A for both gradients are at hand; or 'descent': `descent_violation` of both.
+    over, entry by entry, where that formula is inaccurate. With `certify`, it also gives,
+    squared, 'kkt': the KKT residual between its two half-steps, where the products with A for
+    both gradients are at hand; or 'descent': `descent_violation` of both.
     """
 
     backend: Backend
     rule: Rule
     careful: bool = False
-    strides: bool = False
     certify: str = ""
 
     @property
@@ -78,13 +76,10 @@ class Iteration:
         trusted: Array,
         delta: Array,
         penalties: Penalties,
-        unmeasured: Array,
     ) -> tuple[State, Array]:
         """Next state and what is measured of it: (measures, runs)."""
         backend, inner = self.backend, self.backend.inner
         constants = (A, delta, penalties or (None, None))
-        if self.strides:
-            state = backend.repeat(lambda x: self.advance(x, *constants)[0], state, unmeasured)
         new, products = self.advance(state, *constants)
         (H, Wt, WtW), (_, N, HHt) = new, products
         error2 = norm2 - 2 * inner(N, Wt) + inner(WtW, HHt)
@@ -95,6 +90,11 @@ class Iteration:
             return new, error2[None, :]
         found = self.certificate2(state, new, products, constants[-1])
         return new, backend.xp.stack([error2, found])
+
+    def unmeasured(self, state: State, *constants: Array) -> State:
+        """Next state, without its error, which nobody asks for."""
+        A, _, _, delta, penalties = constants
+        return self.advance(state, A, delta, penalties or (None, None))[0]
 
     def advance(
         self,
@@ -180,9 +180,10 @@ class Loop:
         """
         problem, backend = self.problem, self.problem.backend
         stride = min(self.stride, count)
-        step = Iteration(backend, self.rule, self.careful, self.stride > 1, self.certify)
-        numbers = (problem.norm2, self.trusted, self.delta, self.penalties, stride - 1)
-        state, measured = backend.iterate(step, self.state, (problem.A, *numbers), count // stride)
+        step = Iteration(backend, self.rule, self.careful, self.certify)
+        constants = (problem.A, problem.norm2, self.trusted, self.delta, self.penalties)
+        strides = (count // stride, stride if self.stride > 1 else None)
+        state, measured = backend.iterate(step, self.state, constants, *strides)
         squares = backend.to_numpy(measured)[: count // stride]
         if not self.careful and bool((squares[:, 0] < self.trusted).any()):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule

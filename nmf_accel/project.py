@@ -40,6 +40,10 @@ class Solve:
         one = backend.xp.ones_like(start2)
         return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one))[None, :]
 
+    def unmeasured(self, state: State, N: Array, G: Array) -> State:
+        """H."""
+        return self(state, N, G)[0]
+
 
 def project(
     A: Any,

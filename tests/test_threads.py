@@ -47,11 +47,14 @@ class Step:
         self.also(x)
         return (x + A[0, 0],), x[:, 0, 0][None]
 
+    def unmeasured(self, state, A):
+        return self(state, A)[0]
 
-def iterate(runs, also, count):
+
+def iterate(runs, also, count, stride=None):
     """Run r of the start is r everywhere."""
     x = np.arange(float(runs))[:, None, None] * np.ones((runs, 2, 5))
-    return backends.get("numpy").iterate(Step(also), (x,), (np.ones((3, 5)),), count)
+    return backends.get("numpy").iterate(Step(also), (x,), (np.ones((3, 5)),), count, stride)
 
 
 @pytest.fixture
@@ -95,17 +98,85 @@ def test_a_second_caller_goes_without_and_leaves_the_threads_of_blas(seen, look)
     assert blas_threads() == THREADS
 
 
+@pytest.mark.parametrize(("count", "stride"), [(1, None), (2, 1), (7, None), (1, 2), (4, 10)])
 @pytest.mark.parametrize(
-    ("runs", "at_once"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (6, 6), (8, 6), (20, 20)]
+    ("runs", "own", "relayed"), [(4, 1, [1]), (7, 2, [1]), (8, 2, [2]), (9, 3, [])]
 )
-def test_runs_that_would_keep_threads_waiting_are_a_batch_of_their_own(runs, at_once):
-    assert backends.get("numpy").runs_at_once(runs, 4, np.ones((3, 5))) == at_once
+def test_runs_left_over_are_passed_on(seen, look, runs, own, relayed, count, stride):
+    plan = threads.plan(runs, 2, np.ones((3, 5)))
+    assert [part.stop - part.start for part in plan.own] == [own] * THREADS
+    assert [part.stop - part.start for part in plan.relayed] == relayed
+    (x,), measured = iterate(runs, look, count, stride)
+    stride = stride or 1
+    np.testing.assert_array_equal(x[:, 1, 2], np.arange(runs) + count * stride)
+    times = np.arange(1, count + 1)[:, None] * stride - 1
+    np.testing.assert_array_equal(measured[:, 0], times + np.arange(runs))
+    assert {step[3] for step in seen} == {1}
+    if runs == 7:  # one after another
+        assert [step[1] for step in seen if step[2] == 1] == list(range(6, 6 + count * stride))
 
 
-@pytest.mark.parametrize(("rows", "at_once"), [(128, 6), (129, 7)])
-def test_a_dense_matrix_is_read_by_each_thread_only_for_many_rows(monkeypatch, rows, at_once):
+@pytest.mark.parametrize(
+    ("limit", "runs", "expected"),
+    [
+        (3, 1, None),
+        (3, 2, None),
+        (3, 5, None),  # two runs would be passed on for longer than the threads have others
+        (3, 20, ([6, 7, 7], [])),
+        (4, 6, ([1, 1, 1, 1], [1, 1])),
+        (4, 7, None),
+        (2, 5, ([2, 2], [1])),
+    ],
+)
+def test_plans(limit, runs, expected):
+    with threadpool_limits(limit, "blas"):
+        found = threads.plan(runs, 2, np.ones((3, 5)))
+    if expected is None:
+        assert found is None
+    else:
+        sizes = [[x.stop - x.start for x in parts] for parts in (found.own, found.relayed)]
+        assert [sorted(x) for x in sizes] == list(expected)
+        assert np.array_equal(
+            np.concatenate([np.r_[x] for x in found.own + found.relayed]), np.arange(runs)
+        )
+
+
+@pytest.mark.parametrize("limit", [2, 3, 4, 8, 16])
+@pytest.mark.parametrize("count", [24, 25, 240])
+def test_the_threads_have_as_much_to_do(limit, count):
+    planned = 0
+    with threadpool_limits(limit, "blas"):
+        for runs in range(limit, 5 * limit):
+            if plan := threads.plan(runs, 2, np.ones((3, 5))):
+                planned += bool(plan.relayed)
+                ends, done = makespan(plan, count)
+                assert (done == count).all()
+                # What is due for even shares; a step is not divided.
+                rounding = max(x.stop - x.start for x in plan.own + plan.relayed)
+                assert ends <= max(1.1 * runs * count / limit, runs * count / limit + 3 * rounding)
+    assert planned or limit == 1
+
+
+def makespan(plan, count):
+    """When the last piece of a plan ends if each takes as long as it should."""
+    sizes = [x.stop - x.start for x in plan.own + plan.relayed]
+    free, ready = [0] * len(plan.own), [0] * len(sizes)
+    done = np.zeros(len(sizes), dtype=int)
+    for _, k, steps in plan.pieces(count):
+        thread = free.index(min(free))
+        free[thread] = ready[k] = max(free[thread], ready[k]) + steps * sizes[k]
+        done[k] += steps
+    return max(free), done
+
+
+@pytest.mark.parametrize(("rows", "planned"), [(64, True), (65, False)])
+def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, planned):
+    monkeypatch.setattr(threads, "LEAST_ROWS", 2 * rows)
+    assert bool(threads.plan(7, 64, np.ones((3, 5)))) is planned
+    monkeypatch.setattr(threads, "SMALL", 14)
+    assert not threads.plan(7, 64, np.ones((3, 5)))
     monkeypatch.setattr(threads, "LEAST_ROWS", rows)
-    assert backends.get("numpy").runs_at_once(7, 64, np.ones((3, 5))) == at_once
+    assert bool(threads.plan(7, 64, np.ones((3, 5)))) is planned
 
 
 @pytest.mark.parametrize("solver", ["mu", "hals", "bpp"])
@@ -114,20 +185,20 @@ def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
     iterate = threads.iterate
 
     def watched(*args):
-        shared.append(args[3][0].shape[0])
+        shared.append(len(args[1].relayed))
         return iterate(*args)
 
     monkeypatch.setattr(threads, "iterate", watched)
     A = sprites[:, :40]
     settings = {"max_iter": 40, "tol": 1e-3, "solver": solver}
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)
-    assert 6 in shared
+    assert 1 in shared
     assert_equals_single_runs(result, A, "numpy", **settings)
 
 
 def test_results_are_those_of_single_runs_on_punks(punks):
     settings = {"max_iter": 1000}
-    result = sweep(punks, [16], seeds=6, backend="numpy", keep="all", **settings)
+    result = sweep(punks, [16], seeds=7, backend="numpy", keep="all", **settings)
     with threadpool_limits(1, "blas"):  # three on two cores would take turns at every product
         assert_equals_single_runs(result, punks, "numpy", **settings)
 
@@ -180,17 +251,19 @@ def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatc
     assert blas_threads() == THREADS
 
 
-def test_a_share_that_fails_fails_the_call():
+@pytest.mark.parametrize("which", [2, 6])
+def test_a_share_that_fails_fails_the_call(which):
     def fail(x):
-        if x[0, 0, 0] == 2:
-            raise MemoryError("the second share")
+        if x[0, 0, 0] == which and x.shape[0] == (1 if which == 6 else 2):
+            raise MemoryError("this share")
 
-    with pytest.raises(MemoryError, match="the second share"):
-        iterate(6, fail, 1)
+    with pytest.raises(MemoryError, match="this share"):
+        iterate(7, fail, 6)
     assert blas_threads() == THREADS
 
 
-def test_ctrl_c_ends_the_other_shares_too():
+@pytest.mark.parametrize("runs", [6, 7])
+def test_ctrl_c_ends_the_other_shares_too(runs):
     steps = []
 
     def interrupt(x):
@@ -200,7 +273,7 @@ def test_ctrl_c_ends_the_other_shares_too():
         time.sleep(0.01)
 
     with pytest.raises(KeyboardInterrupt):
-        iterate(6, interrupt, 200)
+        iterate(runs, interrupt, 200)
     assert len(steps) < 300, "the shares went on to their end"
     assert blas_threads() == THREADS
     assert len(iterate(6, steps.append, 1)[0][0]) == 6

@@ -29,6 +29,9 @@ class Step(Protocol):
     def __call__(self, state: State, *constants: Array) -> tuple[State, Array]:
         """Next state, and its measures: (measures, runs)."""
 
+    def unmeasured(self, state: State, *constants: Array) -> State:
+        """Next state."""
+
 
 LONGEST_CHUNK = 256
 """Most iterations that one `Backend.iterate` call runs; fixes the shape of its error buffer."""
@@ -209,29 +212,27 @@ class Backend(ABC):
         return state
 
     def iterate(
-        self, step: Step, state: State, constants: tuple[Array, ...], count: int
+        self,
+        step: Step,
+        state: State,
+        constants: tuple[Array, ...],
+        count: int,
+        stride: int | None = None,
     ) -> tuple[State, Array]:
         """Apply ``state, measures = step(state, *constants)`` `count` times, without a host sync.
 
-        `step` is pure and hashable; it measures `step.measures` numbers of each run. The
-        constants, of which the first is a matrix, belong to all the runs. Returns the last state
-        and what was measured, (>= count, measures, runs).
+        With a stride, `stride` − 1 unmeasured steps go before each. The step is pure and
+        hashable, and measures `step.measures` numbers of each run. The constants, of which the
+        first is a matrix, belong to all the runs. Returns the last state and what was measured,
+        (>= count, measures, runs).
         """
         shape = (count, step.measures, state[0].shape[0])
         measured = self.xp.empty(shape, dtype=self.xp.float64)
         for k in range(count):
+            for _ in range(1, stride or 1):
+                state = step.unmeasured(state, *constants)
             state, measured[k, ...] = step(state, *constants)
         return state, measured
-
-    def repeat(self, function: Callable[[State], State], state: State, count: Array) -> State:
-        """Apply a pure function `count` times; usable inside a step."""
-        for _ in range(count):
-            state = function(state)
-        return state
-
-    def runs_at_once(self, runs: int, rank: int, A: Any) -> int:
-        """How many of so many runs are best iterated at once."""
-        return runs
 
     def free_memory(self) -> int:
         """Bytes that the device could still give."""

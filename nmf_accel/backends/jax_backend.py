@@ -68,33 +68,41 @@ class JaxBackend(Backend):
         return self.xp.sum(x * y, axis=(-2, -1), dtype=self.xp.float64)
 
     def iterate(
-        self, step: Step, state: State, constants: tuple[Array, ...], count: int
+        self,
+        step: Step,
+        state: State,
+        constants: tuple[Array, ...],
+        count: int,
+        stride: int | None = None,
     ) -> tuple[State, Array]:
-        done: tuple[State, Array] = self.compiled(step, state, constants, count)
+        done: tuple[State, Array] = self.compiled(step, state, constants, count, stride)
         return done
 
     @cached_property
     def compiled(self) -> Any:
-        """The jitted loop: one compilation per step, shape and dtype, whatever the count."""
+        """The jitted loop: one compilation per step, shape and dtype, whatever count and stride.
+
+        With strides and without are two: a step that may be unmeasured is compiled twice.
+        """
         import jax
 
-        def run(step: Step, state: State, constants: tuple[Array, ...], count: Array) -> Any:
+        loop = jax.lax.fori_loop
+
+        def run(
+            step: Step, state: State, constants: tuple[Array, ...], count: Array, stride: Array
+        ) -> Any:
             def body(k: Array, carry: tuple[State, Array]) -> tuple[State, Array]:
                 state, measured = carry
+                if stride is not None:
+                    state = loop(1, stride, lambda _, x: step.unmeasured(x, *constants), state)
                 state, measures = step(state, *constants)
                 return state, measured.at[k].set(measures)
 
             shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
             measured = self.xp.zeros(shape, dtype=self.xp.float64)
-            return jax.lax.fori_loop(0, count, body, (state, measured))
+            return loop(0, count, body, (state, measured))
 
         return jax.jit(run, static_argnums=0)
-
-    def repeat(self, function: Callable[[State], State], state: State, count: Array) -> State:
-        import jax
-
-        repeated: State = jax.lax.fori_loop(0, count, lambda _, x: function(x), state)
-        return repeated
 
     def descend(self, X: Array, N: Array, G: Array) -> Array:
         import jax

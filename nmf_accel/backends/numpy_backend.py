@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sparse import Sparse
 from . import threads
 from .base import ROWS_AT_ONCE, Array, Backend, Probe, State, Step
 
@@ -50,23 +49,25 @@ class NumpyBackend(Backend):
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.asarray(x)
 
-    def runs_at_once(self, runs: int, rank: int, A: Array | Sparse) -> int:
-        return threads.runs_at_once(runs, rank, A)
-
     def iterate(
-        self, step: Step, state: State, constants: tuple[Array, ...], count: int
+        self,
+        step: Step,
+        state: State,
+        constants: tuple[Array, ...],
+        count: int,
+        stride: int | None = None,
     ) -> tuple[State, Array]:
         A, (runs, rank) = constants[0], state[0].shape[:2]
-        side_by_side = threads.side_by_side(runs, rank, A)
-        if not side_by_side and not threads.worth_sharing(runs, rank, A):
-            return super().iterate(step, state, constants, count)
+        plan = threads.plan(runs, rank, A)
+        if not plan and not threads.worth_sharing(runs, rank, A):
+            return super().iterate(step, state, constants, count, stride)
         several = threads.available()
         with threads.pool(several) as pool:
-            if pool and side_by_side:
-                return threads.iterate(pool, several, step, state, constants, count)
+            if pool and plan:
+                return threads.iterate(pool, plan, step, state, constants, count, stride or 1)
             if pool:
                 constants = (threads.share(A, pool, several), *constants[1:])
-            return super().iterate(step, state, constants, count)
+            return super().iterate(step, state, constants, count, stride)
 
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         return x if condition.all() else np.where(condition, x, otherwise())

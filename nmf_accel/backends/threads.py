@@ -7,8 +7,9 @@ of each other, or, with few runs, of the product with a sparse matrix.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
@@ -24,13 +25,22 @@ from ..sparse import Sparse
 from .base import Array, State, Step
 
 LEAST_ROWS = 128
-"""Rows of factors with which a thread makes good use of reading a dense A."""
+"""Rows of factors with which a thread makes good use of reading a dense A.
+
+Half as many do where A is so small that it stays in cache.
+"""
+
+SMALL = 2**20
+"""Entries of a small A."""
 
 LEAST_SHARE = 2**15
 """Entries of factors worth a thread of their own; with fewer, threads fight over Python's lock."""
 
 LEAST_WORK = 2**24
 """Multiplications worth threads in a product with a sparse matrix."""
+
+Progress = tuple[State, int, list[Array]]
+"""The state of a stack of runs, how many iterations it has done, and what was measured."""
 
 _alone = Lock()
 _turns: ContextVar[Lock | None] = ContextVar("turns", default=None)
@@ -72,55 +82,117 @@ def turn() -> AbstractContextManager[Any]:
     return _turns.get() or nullcontext()
 
 
-def side_by_side(runs: int, rank: int, A: Array | Sparse) -> bool:
-    """Whether every thread has enough to do with runs of its own, and about as much."""
+@dataclass(frozen=True)
+class Plan:
+    """How threads share runs.
+
+    Attributes
+    ----------
+    own : list of slice
+        The runs of each thread.
+    relayed : list of slice
+        Runs left over, in groups. Each is passed on from thread to thread, which all do a part
+        of its iterations: a run cannot be in two places at once, but its iterations can be done
+        in several (the wrap-around rule of McNaughton 1959).
+    """
+
+    own: list[slice]
+    relayed: list[slice]
+
+    def pieces(self, count: int) -> list[tuple[int, int, int]]:
+        """When which stack of runs (`own`, then `relayed`) does how many of `count` iterations.
+
+        In the order of time, which is the number of iterations of single runs done before.
+        """
+        threads = len(self.own)
+        if not self.relayed:
+            return [(0, k, count) for k in range(threads)]
+        legs, found = threads // len(self.relayed), []
+        for k, own in enumerate(self.own):
+            group, leg = divmod(k, legs)
+            passed_on = count * (leg + 1) // legs - count * leg // legs
+            early = count * leg // (legs - 1)
+            start = early * _size(own)
+            found += [
+                (0, k, early),
+                (start, threads + group, passed_on),
+                (start + passed_on * _size(self.relayed[group]), k, count - early),
+            ]
+        return sorted(found)
+
+
+def plan(runs: int, rank: int, A: Array | Sparse) -> Plan | None:
+    """A plan by which every thread has enough to do, and about as much; None without one."""
     threads = available()
-    if not 1 < threads <= runs or -runs % threads > 0.1 * runs:
-        return False
-    rows = runs // threads * rank
-    enough = rows >= LEAST_ROWS or isinstance(A, Sparse)
-    return enough and rows * sum(A.shape) >= LEAST_SHARE
+    if not 1 < threads <= runs:
+        return None
+    each, rest = divmod(runs, threads)
+    groups = math.gcd(rest, threads)
+    even = -runs % threads <= 0.1 * runs
+    rows = rank * (each if even else min(each, rest // groups))
+    small = math.prod(A.shape) <= SMALL
+    least = 0 if isinstance(A, Sparse) else LEAST_ROWS // (1 + small)
+    if rows < least or rows * sum(A.shape) < LEAST_SHARE:
+        return None
+    if even:
+        return Plan(_slices(0, runs, threads), [])
+    # A thread must get what is relayed before it has nothing else to do.
+    if rest * (threads - groups) > each * groups * threads:
+        return None
+    return Plan(_slices(0, runs - rest, threads), _slices(runs - rest, runs, groups))
 
 
-def runs_at_once(runs: int, rank: int, A: Array | Sparse) -> int:
-    """All, or as many as divide evenly where the rest, worth it, would keep threads waiting."""
-    even = runs - runs % available()
-    split = side_by_side(even, rank, A) and not side_by_side(runs, rank, A)
-    return even if split and rank * sum(A.shape) >= LEAST_SHARE else runs
+def _slices(start: int, end: int, count: int) -> list[slice]:
+    """Parts of a range, as equal as can be."""
+    return [slice(a, b) for a, b in pairwise(np.linspace(start, end, count + 1).astype(int))]
+
+
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)
 
 
 def iterate(
     pool: ThreadPoolExecutor,
-    threads: int,
+    plan: Plan,
     step: Step,
     state: State,
     constants: tuple[Array, ...],
     count: int,
+    stride: int,
 ) -> tuple[State, Array]:
-    """`Backend.iterate`, each thread with a share of the runs."""
+    """`Backend.iterate`, by a plan."""
     given_up = Event()
 
-    def advance(state: State) -> tuple[State, Array]:
-        measured: list[Array] = []
-        while len(measured) < count and not given_up.is_set():
-            state, found = step(state, *constants)
-            measured.append(found)
-        return state, np.stack(measured)
+    def advance(before: Future[Progress], steps: int) -> Progress:
+        state, done, measured = before.result()
+        for k in range(done + 1, done + steps + 1):
+            if given_up.is_set():
+                break
+            if k % stride:
+                state = step.unmeasured(state, *constants)
+            else:
+                state, found = step(state, *constants)
+                measured.append(found)
+        return state, done + steps, measured
 
-    ends = np.linspace(0, state[0].shape[0], threads + 1).astype(int)
-    shares = [tuple(x[a:b] for x in state) for a, b in pairwise(ends)]
+    stacks: list[Future[Progress]] = []
+    for part in plan.own + plan.relayed:
+        stacks.append(Future())
+        stacks[-1].set_result((tuple(x[part] for x in state), 0, []))
     turns = _turns.set(Lock())
     try:
-        # In copies of the caller's context, with its np.errstate.
-        going = [pool.submit(copy_context().run, advance, share) for share in shares]
-        states, measured = zip(*(share.result() for share in going), strict=True)
+        # A piece is begun after the one that it waits for, so it does not wait for ever.
+        for _, k, steps in plan.pieces(count * stride):
+            # In copies of the caller's context, with its np.errstate.
+            stacks[k] = pool.submit(copy_context().run, advance, stacks[k], steps)
+        states, _, measured = zip(*(stack.result() for stack in stacks), strict=True)
     except BaseException:
         given_up.set()  # Ctrl-C is to be heard before the others are done
         raise
     finally:
         _turns.reset(turns)
     new = tuple(np.concatenate(x) for x in zip(*states, strict=True))
-    return new, np.concatenate(measured, axis=-1)
+    return new, np.concatenate([np.stack(x) for x in measured], axis=-1)
 
 
 def worth_sharing(runs: int, rank: int, A: Array | Sparse) -> bool:

@@ -182,6 +182,7 @@ class Loop:
         stride = min(self.stride, count)
         step = Iteration(backend, self.rule, self.careful, self.certify)
         constants = (problem.A, problem.norm2, self.trusted, self.delta, self.penalties)
+        # A last stride of 1 is one all the same, or a compiled loop would be compiled again.
         strides = (count // stride, stride if self.stride > 1 else None)
         state, measured = backend.iterate(step, self.state, constants, *strides)
         squares = backend.to_numpy(measured)[: count // stride]

@@ -130,7 +130,8 @@ class Batch:
     def __iter__(self) -> Iterator[int]:
         """Iterate to the end of all runs, yielding the length of every chunk done."""
         started = time.perf_counter()
-        # Longer chunks are easier to share among threads; the bar of a sweep need not hurry.
+        # Longer chunks are easier to share among threads, and neither the bar of a sweep nor
+        # Ctrl-C, which loses the batch, is in a hurry.
         each = 0.1 if len(self.runs) == 1 else 1.0
         for count, recorded in chunks(self.loop, self.settings.max_iter, self.every, each):
             seconds = time.perf_counter() - started

@@ -16,6 +16,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, nmf, sweep
 from nmf_accel.backends import threads
+from nmf_accel.loop import Loop
+from nmf_accel.problem import prepare
+from nmf_accel.rules import make
 from nmf_accel.sparse import Sparse
 
 THREADS = 3
@@ -99,84 +102,79 @@ def test_a_second_caller_goes_without_and_leaves_the_threads_of_blas(seen, look)
 
 
 @pytest.mark.parametrize(("count", "stride"), [(1, None), (2, 1), (7, None), (1, 2), (4, 10)])
-@pytest.mark.parametrize(
-    ("runs", "own", "relayed"), [(4, 1, [1]), (7, 2, [1]), (8, 2, [2]), (9, 3, [])]
-)
-def test_runs_left_over_are_passed_on(seen, look, runs, own, relayed, count, stride):
-    plan = threads.plan(runs, 2, np.ones((3, 5)))
-    assert [part.stop - part.start for part in plan.own] == [own] * THREADS
-    assert [part.stop - part.start for part in plan.relayed] == relayed
+@pytest.mark.parametrize(("runs", "size"), [(4, 1), (5, 1), (7, 2), (8, 2), (9, 3), (10, 3)])
+def test_every_run_makes_every_iteration(seen, look, runs, size, count, stride):
     (x,), measured = iterate(runs, look, count, stride)
     stride = stride or 1
     np.testing.assert_array_equal(x[:, 1, 2], np.arange(runs) + count * stride)
     times = np.arange(1, count + 1)[:, None] * stride - 1
     np.testing.assert_array_equal(measured[:, 0], times + np.arange(runs))
     assert {step[3] for step in seen} == {1}
-    if runs == 7:  # one after another
-        assert [step[1] for step in seen if step[2] == 1] == list(range(6, 6 + count * stride))
+    assert max(step[2] for step in seen) == size
 
 
-@pytest.mark.parametrize(
-    ("limit", "runs", "expected"),
-    [
-        (3, 1, None),
-        (3, 2, None),
-        (3, 5, None),  # two runs would be passed on for longer than the threads have others
-        (3, 20, ([6, 7, 7], [])),
-        (4, 6, ([1, 1, 1, 1], [1, 1])),
-        (4, 7, None),
-        (2, 5, ([2, 2], [1])),
-    ],
-)
-def test_plans(limit, runs, expected):
-    with threadpool_limits(limit, "blas"):
-        found = threads.plan(runs, 2, np.ones((3, 5)))
-    if expected is None:
-        assert found is None
-    else:
-        sizes = [[x.stop - x.start for x in parts] for parts in (found.own, found.relayed)]
-        assert [sorted(x) for x in sizes] == list(expected)
-        assert np.array_equal(
-            np.concatenate([np.r_[x] for x in found.own + found.relayed]), np.arange(runs)
-        )
+def test_a_run_left_over_is_passed_on():
+    """Fails as long as a thread of its own waits for all of a run."""
+    meeting = threading.Barrier(THREADS)
+
+    def meet(x):
+        # Of four runs in 30 iterations each, three at a time are under way to the end.
+        meeting.wait(timeout=30)
+
+    (x,), _ = iterate(4, meet, 30)
+    np.testing.assert_array_equal(x[:, 0, 0], np.arange(4) + 30)
 
 
-@pytest.mark.parametrize("limit", [2, 3, 4, 8, 16])
-@pytest.mark.parametrize("count", [24, 25, 240])
-def test_the_threads_have_as_much_to_do(limit, count):
-    planned = 0
-    with threadpool_limits(limit, "blas"):
-        for runs in range(limit, 5 * limit):
-            if plan := threads.plan(runs, 2, np.ones((3, 5))):
-                planned += bool(plan.relayed)
-                ends, done = makespan(plan, count)
-                assert (done == count).all()
-                # What is due for even shares; a step is not divided.
-                rounding = max(x.stop - x.start for x in plan.own + plan.relayed)
-                assert ends <= max(1.1 * runs * count / limit, runs * count / limit + 3 * rounding)
-    assert planned or limit == 1
+@pytest.mark.parametrize("threads_", [2, 3, 4, 8, 16])
+@pytest.mark.parametrize("count", [10, 24, 241])
+def test_threads_have_as_much_to_do(threads_, count):
+    with threadpool_limits(threads_, "blas"):
+        for runs in range(threads_, 5 * threads_):
+            parts = threads.stacks(runs, 2, np.ones((3, 5)))
+            assert np.array_equal(np.concatenate([np.r_[x] for x in parts]), np.arange(runs))
+            sizes = [x.stop - x.start for x in parts]
+            assert max(sizes) <= runs // threads_
+            end, done = makespan(sizes, threads_, count)
+            assert (done == count).all()
+            # An iteration is not divided.
+            assert end <= runs * count / threads_ + 1.5 * max(sizes)
 
 
-def makespan(plan, count):
-    """When the last piece of a plan ends if each takes as long as it should."""
-    sizes = [x.stop - x.start for x in plan.own + plan.relayed]
-    free, ready = [0] * len(plan.own), [0] * len(sizes)
+def makespan(sizes, threads_, count):
+    """When the last piece ends if each takes as long as it should."""
+    free, ready = [0] * threads_, [0] * len(sizes)
     done = np.zeros(len(sizes), dtype=int)
-    for _, k, steps in plan.pieces(count):
+    for _, k, steps in threads.pieces(sizes, threads_, count):
         thread = free.index(min(free))
         free[thread] = ready[k] = max(free[thread], ready[k]) + steps * sizes[k]
         done[k] += steps
     return max(free), done
 
 
-@pytest.mark.parametrize(("rows", "planned"), [(64, True), (65, False)])
-def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, planned):
+@pytest.mark.parametrize("solver", ["mu", "hals"])
+def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
+    problem = prepare(sprites[:, :40], backend="numpy")
+    starts = [problem.draw(4, seed, "random") for seed in range(7)]
+    W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
+    found = []
+    for chunks in ([20], [1] * 20, [3, 5, 12]):
+        loop = Loop(problem, make(solver), W0, H0, 1e-9)
+        measured = np.concatenate([loop.advance(count) for count in chunks])
+        found.append((measured, *loop.state))
+    for other in found[1:]:
+        assert all(np.array_equal(x, y) for x, y in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize(("rows", "shared"), [(64, True), (65, False)])
+def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, shared):
+    A = np.ones((3, 5))
     monkeypatch.setattr(threads, "LEAST_ROWS", 2 * rows)
-    assert bool(threads.plan(7, 64, np.ones((3, 5)))) is planned
+    assert bool(threads.stacks(7, 64, A)) is shared
+    assert threads.stacks(7, 64, Sparse(csr_array(A), csr_array(A).T))
     monkeypatch.setattr(threads, "SMALL", 14)
-    assert not threads.plan(7, 64, np.ones((3, 5)))
+    assert not threads.stacks(7, 64, A)
     monkeypatch.setattr(threads, "LEAST_ROWS", rows)
-    assert bool(threads.plan(7, 64, np.ones((3, 5)))) is planned
+    assert bool(threads.stacks(7, 64, A)) is shared
 
 
 @pytest.mark.parametrize("solver", ["mu", "hals", "bpp"])
@@ -185,14 +183,14 @@ def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
     iterate = threads.iterate
 
     def watched(*args):
-        shared.append(len(args[1].relayed))
+        shared.append(len(args[2]))
         return iterate(*args)
 
     monkeypatch.setattr(threads, "iterate", watched)
     A = sprites[:, :40]
     settings = {"max_iter": 40, "tol": 1e-3, "solver": solver}
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)
-    assert 1 in shared
+    assert 4 in shared
     assert_equals_single_runs(result, A, "numpy", **settings)
 
 
@@ -251,14 +249,19 @@ def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatc
     assert blas_threads() == THREADS
 
 
-@pytest.mark.parametrize("which", [2, 6])
-def test_a_share_that_fails_fails_the_call(which):
-    def fail(x):
-        if x[0, 0, 0] == which and x.shape[0] == (1 if which == 6 else 2):
-            raise MemoryError("this share")
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_run_that_fails_fails_the_call_at_once(size):
+    steps = []
 
-    with pytest.raises(MemoryError, match="this share"):
-        iterate(7, fail, 6)
+    def fail(x):
+        steps.append(1)
+        if x.shape[0] == size and x[0, 0, 0] == 5:
+            raise MemoryError("this run")
+        time.sleep(0.001)
+
+    with pytest.raises(MemoryError, match="this run"):
+        iterate(7, fail, 1000)  # one run, and three stacks of two
+    assert len(steps) < 300, "the others went on"
     assert blas_threads() == THREADS
 
 

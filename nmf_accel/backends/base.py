@@ -30,7 +30,7 @@ class Step(Protocol):
         """Next state, and its measures: (measures, runs)."""
 
     def unmeasured(self, state: State, *constants: Array) -> State:
-        """Next state."""
+        """Next state; needed only for strides."""
 
 
 LONGEST_CHUNK = 256

@@ -80,9 +80,9 @@ class JaxBackend(Backend):
 
     @cached_property
     def compiled(self) -> Any:
-        """The jitted loop: one compilation per step, shape and dtype, whatever count and stride.
+        """The jitted loop: one compilation per step, shape and dtype, whatever the count.
 
-        With strides and without are two: a step that may be unmeasured is compiled twice.
+        And whatever the stride, but for None: without it, only the measured step is compiled.
         """
         import jax
 

@@ -58,13 +58,14 @@ class NumpyBackend(Backend):
         stride: int | None = None,
     ) -> tuple[State, Array]:
         A, (runs, rank) = constants[0], state[0].shape[:2]
-        plan = threads.plan(runs, rank, A)
-        if not plan and not threads.worth_sharing(runs, rank, A):
+        parts = threads.stacks(runs, rank, A)
+        if not parts and not threads.worth_sharing(runs, rank, A):
             return super().iterate(step, state, constants, count, stride)
         several = threads.available()
         with threads.pool(several) as pool:
-            if pool and plan:
-                return threads.iterate(pool, plan, step, state, constants, count, stride or 1)
+            if pool and parts:
+                shared = (pool, several, parts)
+                return threads.iterate(*shared, step, state, constants, count, stride or 1)
             if pool:
                 constants = (threads.share(A, pool, several), *constants[1:])
             return super().iterate(step, state, constants, count, stride)

@@ -2,7 +2,8 @@
 
 Its threads wait for each other at every product, and idle between the products and while one
 thread multiplies with a sparse matrix. So each takes a share of the runs, which are independent
-of each other, or, with few runs, of the product with a sparse matrix.
+of each other, and may change hands after any iteration; or, with few runs, of the product with a
+sparse matrix.
 """
 
 from __future__ import annotations
@@ -82,110 +83,84 @@ def turn() -> AbstractContextManager[Any]:
     return _turns.get() or nullcontext()
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How threads share runs.
+def stacks(runs: int, rank: int, A: Array | Sparse) -> list[slice]:
+    """Runs in stacks for threads to iterate; none where BLAS's own threads do better.
 
-    Attributes
-    ----------
-    own : list of slice
-        The runs of each thread.
-    relayed : list of slice
-        Runs left over, in groups. Each is passed on from thread to thread, which all do a part
-        of its iterations: a run cannot be in two places at once, but its iterations can be done
-        in several (the wrap-around rule of McNaughton 1959).
+    As large as they may be if no stack is to keep the other threads waiting, and about equal.
     """
-
-    own: list[slice]
-    relayed: list[slice]
-
-    def pieces(self, count: int) -> list[tuple[int, int, int]]:
-        """When which stack of runs (`own`, then `relayed`) does how many of `count` iterations.
-
-        In the order of time, which is the number of iterations of single runs done before.
-        """
-        threads = len(self.own)
-        if not self.relayed:
-            return [(0, k, count) for k in range(threads)]
-        legs, found = threads // len(self.relayed), []
-        for k, own in enumerate(self.own):
-            group, leg = divmod(k, legs)
-            passed_on = count * (leg + 1) // legs - count * leg // legs
-            early = count * leg // (legs - 1)
-            start = early * _size(own)
-            found += [
-                (0, k, early),
-                (start, threads + group, passed_on),
-                (start + passed_on * _size(self.relayed[group]), k, count - early),
-            ]
-        return sorted(found)
-
-
-def plan(runs: int, rank: int, A: Array | Sparse) -> Plan | None:
-    """A plan by which every thread has enough to do, and about as much; None without one."""
     threads = available()
     if not 1 < threads <= runs:
-        return None
-    each, rest = divmod(runs, threads)
-    groups = math.gcd(rest, threads)
-    even = -runs % threads <= 0.1 * runs
-    rows = rank * (each if even else min(each, rest // groups))
+        return []
+    count = -(-runs // (runs // threads))
+    rows = runs // count * rank
     small = math.prod(A.shape) <= SMALL
     least = 0 if isinstance(A, Sparse) else LEAST_ROWS // (1 + small)
     if rows < least or rows * sum(A.shape) < LEAST_SHARE:
-        return None
-    if even:
-        return Plan(_slices(0, runs, threads), [])
-    # A thread must get what is relayed before it has nothing else to do.
-    if rest * (threads - groups) > each * groups * threads:
-        return None
-    return Plan(_slices(0, runs - rest, threads), _slices(runs - rest, runs, groups))
+        return []
+    ends = np.linspace(0, runs, count + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
-def _slices(start: int, end: int, count: int) -> list[slice]:
-    """Parts of a range, as equal as can be."""
-    return [slice(a, b) for a, b in pairwise(np.linspace(start, end, count + 1).astype(int))]
+def pieces(sizes: list[int], threads: int, count: int) -> list[tuple[int, int, int]]:
+    """When which stack of runs goes on, by how many of `count` iterations, in the order of time.
 
-
-def _size(part: slice) -> int:
-    return int(part.stop - part.start)
+    By the wrap-around rule (McNaughton 1959): the stacks' work on one line is cut into a part
+    for each thread. Of a stack that is cut, the next thread does the first iterations, at once,
+    and this one the others, in the end; as no stack is longer than a part, the first are then
+    done. All threads have as much to do, but for a part of an iteration.
+    """
+    part, start, found = sum(sizes) * count, 0, []  # lengths are times `threads`
+    for k, size in enumerate(sizes):
+        one = size * threads
+        end = start + one * count
+        thread = start // part
+        beyond = max(0, round((end - (thread + 1) * part) / one))
+        found += [(0, k, beyond), (start - thread * part, k, count - beyond)]
+        start = end
+    return sorted(piece for piece in found if piece[2])
 
 
 def iterate(
     pool: ThreadPoolExecutor,
-    plan: Plan,
+    threads: int,
+    parts: list[slice],
     step: Step,
     state: State,
     constants: tuple[Array, ...],
     count: int,
     stride: int,
 ) -> tuple[State, Array]:
-    """`Backend.iterate`, by a plan."""
+    """`Backend.iterate`, in stacks of runs."""
     given_up = Event()
 
     def advance(before: Future[Progress], steps: int) -> Progress:
         state, done, measured = before.result()
-        for k in range(done + 1, done + steps + 1):
-            if given_up.is_set():
-                break
-            if k % stride:
-                state = step.unmeasured(state, *constants)
-            else:
-                state, found = step(state, *constants)
-                measured.append(found)
+        try:
+            for k in range(done + 1, done + steps + 1):
+                if given_up.is_set():
+                    break
+                if k % stride:
+                    state = step.unmeasured(state, *constants)
+                else:
+                    state, found = step(state, *constants)
+                    measured.append(found)
+        except BaseException:
+            given_up.set()
+            raise
         return state, done + steps, measured
 
-    stacks: list[Future[Progress]] = []
-    for part in plan.own + plan.relayed:
-        stacks.append(Future())
-        stacks[-1].set_result((tuple(x[part] for x in state), 0, []))
+    futures: list[Future[Progress]] = []
+    for part in parts:
+        futures.append(Future())
+        futures[-1].set_result((tuple(x[part] for x in state), 0, []))
     turns = _turns.set(Lock())
     try:
+        sizes = [part.stop - part.start for part in parts]
         # A piece is begun after the one that it waits for, so it does not wait for ever.
-        for _, k, steps in plan.pieces(count * stride):
+        for _, k, steps in pieces(sizes, threads, count * stride):
             # In copies of the caller's context, with its np.errstate.
-            stacks[k] = pool.submit(copy_context().run, advance, stacks[k], steps)
-        states, _, measured = zip(*(stack.result() for stack in stacks), strict=True)
+            futures[k] = pool.submit(copy_context().run, advance, futures[k], steps)
+        states, _, measured = zip(*(future.result() for future in futures), strict=True)
     except BaseException:
         given_up.set()  # Ctrl-C is to be heard before the others are done
         raise

@@ -125,4 +125,4 @@ def test_iteration(benchmark, beside, backend, n, rank, dtype):
         flops = CHUNK[n] * (4 * entries * rank + 4 * (m + kept) * rank**2)
         benchmark.extra_info["gflops"] = flops / benchmark.stats.stats.median / 1e9
     expected = nmf(matrix(n, dtype), rank, max_iter=CHUNK[n], backend="numpy").errors
-    np.testing.assert_allclose(first[:, 0], expected, rtol=SAME[dtype])
+    np.testing.assert_allclose(first[:, 0, 0], expected, rtol=SAME[dtype])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def half_step(
     return rule(backend, X, N, G, l1), N
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Iteration:
     """One iteration as a pure, hashable function of state = (H, Wt, Wt Wtᵀ).
 
@@ -56,6 +56,8 @@ class Iteration:
     over, entry by entry, where that formula is inaccurate. With `certify`, it also gives,
     squared, 'kkt': the KKT residual between its two half-steps, where the products with A for
     both gradients are at hand; or 'descent': `descent_violation` of both.
+
+    Compared by identity, see `iteration`.
     """
 
     backend: Backend
@@ -129,6 +131,16 @@ class Iteration:
         return (met + descent_violation(backend, old_Wt, Wt, N, HHt, of_W)) ** 2
 
 
+@cache
+def iteration(backend: Backend, rule: Rule, careful: bool, certify: str) -> Iteration:
+    """The one `Iteration` with these fields.
+
+    JAX compares steps at every call. Were it to call Python for that, and Ctrl-C to come just
+    then, it would raise a ValueError instead.
+    """
+    return Iteration(backend, rule, careful, certify)
+
+
 class Loop:
     """A loop under way: `advance` it, read its `state`.
 
@@ -180,7 +192,7 @@ class Loop:
         """
         problem, backend = self.problem, self.problem.backend
         stride = min(self.stride, count)
-        step = Iteration(backend, self.rule, self.careful, self.certify)
+        step = iteration(backend, self.rule, self.careful, self.certify)
         constants = (problem.A, problem.norm2, self.trusted, self.delta, self.penalties)
         # A last stride of 1 is one all the same, or a compiled loop would be compiled again.
         strides = (count // stride, stride if self.stride > 1 else None)

@@ -7,6 +7,8 @@ import pytest
 from conftest import assert_histories_agree
 
 from nmf_accel import backends, loop, nmf
+from nmf_accel.loop import Iteration, iteration
+from nmf_accel.rules import make
 
 RANKS = (16, 64, 256)
 ACCURACY = {"float64": 1e-10, "float32": 1e-5}
@@ -189,3 +191,12 @@ def test_error_histories_agree_between_backends_down_to_exact_fits(backend):
     result = nmf(A, 3, max_iter=200, backend=backend, **starts)
     expected = nmf(A, 3, max_iter=200, backend="numpy", **starts)
     assert_histories_agree(result.errors, expected.errors, 1e-7)
+
+
+def test_steps_are_compared_without_calling_python():
+    assert Iteration.__eq__ is object.__eq__
+    assert Iteration.__hash__ is object.__hash__
+    backend = backends.get("jax")
+    step = iteration(backend, make("hals", 5), False, "kkt")
+    assert iteration(backend, make("hals", 5), False, "kkt") is step
+    assert iteration(backend, make("hals", 4), False, "kkt") is not step

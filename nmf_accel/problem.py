@@ -31,7 +31,7 @@ class Problem:
     ----------
     backend : Backend
     A : (m', n') array of the backend, Folded or Sparse
-        The data without its zero rows and columns, with equal ones where `Folded` wants them.
+        The data without its zero rows and columns; Folded has the others in an order of its own.
     shape : (int, int)
         (m, n), the shape of the data as given.
     rows, columns : index array or None

@@ -34,7 +34,7 @@ class Step(Protocol):
 
 
 LONGEST_CHUNK = 256
-"""Most iterations that one `Backend.iterate` call runs; fixes the shape of its error buffer."""
+"""Most measured steps of one `Backend.iterate` call; fixes the shape of its error buffer."""
 
 ROWS_AT_ONCE = 16
 """Rows of a block in coordinate descent; between blocks its work is a matrix product."""

@@ -93,8 +93,9 @@ def stacks(runs: int, rank: int, A: Array | Sparse) -> list[slice]:
         return []
     count = -(-runs // (runs // threads))
     rows = runs // count * rank
-    small = math.prod(A.shape) <= SMALL
-    least = 0 if isinstance(A, Sparse) else LEAST_ROWS // (1 + small)
+    least = LEAST_ROWS if math.prod(A.shape) > SMALL else LEAST_ROWS // 2
+    if isinstance(A, Sparse):
+        least = 0
     if rows < least or rows * sum(A.shape) < LEAST_SHARE:
         return []
     ends = np.linspace(0, runs, count + 1).astype(int).tolist()

@@ -2,11 +2,10 @@
 
 from ._version import __version__
 from .backends import BackendError
-from .nmf import nmf
-from .project import project
+from .factorize import nmf
+from .projection import project
 from .results import Factorization, Interrupted
-from .store import StoreError
-from .sweep import SweepResult, sweep
+from .sweeps import StoreError, SweepResult, sweep
 
 __all__ = [
     "BackendError",

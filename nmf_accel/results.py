@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix
-from .backends import get, owner
-from .backends.base import Array
+from .backends.exchange import to_numpy
+from .files import atomic_write
 
 FORMAT = 1
 _ARRAYS = ("W", "H", "errors", "W0", "H0")
@@ -36,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Factorization:
     """A ≈ W H, with its history and everything needed to repeat the run.
 
@@ -76,8 +72,8 @@ class Factorization:
         The starts, if they were given rather than drawn from the seed.
     """
 
-    W: Array
-    H: Array
+    W: Any
+    H: Any
     errors: NDArray[np.float64]
     n_iter: int
     stride: int
@@ -89,8 +85,8 @@ class Factorization:
     seconds_per_iteration: float
     flops_per_iteration: float
     settings: Mapping[str, Any] = field(default_factory=dict)
-    W0: Array | None = None
-    H0: Array | None = None
+    W0: Any = None
+    H0: Any = None
 
     @property
     def rank(self) -> int:
@@ -116,10 +112,17 @@ class Factorization:
     @property
     def dead(self) -> int:
         """How many components are zero in W or in H, and so add nothing."""
-        W, H = (np.asarray(_to_numpy(x)) for x in (self.W, self.H))
+        W, H = (to_numpy(x) for x in (self.W, self.H))
         return int(np.sum(~(W.any(axis=0) & H.any(axis=1))))
 
-    def reconstruct(self, columns: Any = slice(None)) -> Array:
+    def __repr__(self) -> str:
+        (m, d), n = self.W.shape, self.H.shape[1]
+        return (
+            f"<Factorization {m} × {n}, rank {d}: relative error {self.relative_error:.4g} after "
+            f"{self.n_iter} iterations>"
+        )
+
+    def reconstruct(self, columns: Any = slice(None)) -> Any:
         """W H, or some columns of it: (m, n) or (m, len(columns))."""
         return self.W @ self.H[:, columns]
 
@@ -144,11 +147,11 @@ class Factorization:
 
         Device arrays are copied to the host.
         """
-        arrays = {name: _to_numpy(getattr(self, name)) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        stored: dict[str, Any] = {k: to_numpy(x) for k, x in arrays.items() if x is not None}
         record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
         record["settings"] = dict(self.settings)
         with atomic_write(path) as file:
-            stored: dict[str, Any] = {name: x for name, x in arrays.items() if x is not None}
             np.savez(file, record=np.array(json.dumps({"format": FORMAT, **record})), **stored)
 
     @classmethod
@@ -173,35 +176,3 @@ class Factorization:
                 f"{os.fspath(path)} has format {version}, newer than {FORMAT}; upgrade nmf-accel"
             )
         return cls(**arrays, **record)
-
-
-@contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of `path` when all went well, and else vanishes."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    """The process's file mode mask, which a temporary file does not follow."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _to_numpy(x: Array | None) -> NDArray[Any] | None:
-    if x is None:
-        return None
-    if owner(x) is None:
-        x = as_matrix(x)  # of a library that no backend stands for, perhaps on a GPU
-    return get(owner(x) or "numpy").to_numpy(x)

@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
+Factors = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def random_start(
-    shape: tuple[int, int], rank: int, seed: int, mean: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+class Source(Protocol):
+    """What a start is drawn for."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n), the shape of A."""
+
+    @property
+    def mean(self) -> float:
+        """Mean of the entries of A."""
+
+    def whole(self) -> Any:
+        """All of A on the host, as an array or a scipy sparse matrix."""
+
+
+@dataclass(frozen=True)
+class Init:
+    """A kind of start.
+
+    Attributes
+    ----------
+    draw : callable
+        ``(source, rank, seed) -> W0, H0``, in float64 on the host.
+    has_zeros : bool
+        Whether it leaves zeros in W0 and H0.
+    """
+
+    draw: Callable[[Source, int, int], Factors]
+    has_zeros: bool = False
+
+
+FILLS: dict[str, Callable[[np.random.Generator, int], Any]] = {
+    "nndsvd": lambda rng, count: 0.0,
+    "nndsvda": lambda rng, count: 1.0,
+    "nndsvdar": lambda rng, count: rng.uniform(0, 0.01, count),
+}
+"""What the zeros of a start from singular vectors become, of A divided by its mean."""
+
+
+def random_start(shape: tuple[int, int], rank: int, seed: int, mean: float) -> Factors:
     """Uniform starting factors on the scale of the data.
 
     Parameters
@@ -39,9 +78,7 @@ def random_start(
     return W0, rng.uniform(size=(rank, n)) * scale
 
 
-def svd_start(
-    A: Any, rank: int, seed: int, init: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def svd_start(A: Any, rank: int, seed: int, init: str) -> Factors:
     """Starting factors from the singular vectors of A (Boutsidis & Gallopoulos 2008).
 
     Parameters
@@ -87,11 +124,7 @@ def svd_start(
             W[:, k], H[k] = scale * u / np.linalg.norm(u), scale * v / np.linalg.norm(v)
     for factor in (W, H):
         zeros = factor < 1e-6
-        factor[zeros] = {
-            "nndsvd": lambda count: 0.0,
-            "nndsvda": lambda count: 1.0,
-            "nndsvdar": lambda count: rng.uniform(0, 0.01, count),
-        }[init](np.count_nonzero(zeros))
+        factor[zeros] = FILLS[init](rng, int(np.count_nonzero(zeros)))
     return W * np.sqrt(mean), H * np.sqrt(mean)
 
 
@@ -107,3 +140,20 @@ def _leading_svd(A: Any, rank: int, rng: np.random.Generator) -> tuple[Any, Any,
         U, S, Vt = np.linalg.svd(Q.T @ A, full_matrices=False)
         U = Q @ U
     return U[:, :rank], S[:rank], Vt[:rank]
+
+
+def _random(source: Source, rank: int, seed: int) -> Factors:
+    return random_start(source.shape, rank, seed, source.mean)
+
+
+def _from_svd(init: str) -> Callable[[Source, int, int], Factors]:
+    return lambda source, rank, seed: svd_start(source.whole(), rank, seed, init)
+
+
+INITS: dict[str, Init] = {
+    "random": Init(_random),
+    "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True),
+    "nndsvda": Init(_from_svd("nndsvda")),
+    "nndsvdar": Init(_from_svd("nndsvdar")),
+}
+"""What `init` may be; a new start is a line here."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .nmf import nmf
+from .factorize import nmf
 from .sprites import draw_sprites
 
 N_IMAGES = 200

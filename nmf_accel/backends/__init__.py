@@ -4,135 +4,29 @@ A third party adds one by an entry point of the group ``nmf_accel.backends`` tha
 `Backend` subclass; the built-in ones are registered the same way.
 """
 
-from __future__ import annotations
+from .base import Backend, Probe
+from .registry import (
+    AUTO,
+    GROUP,
+    VARIABLE,
+    BackendError,
+    get,
+    names,
+    owner,
+    probe,
+    resolve,
+)
 
-import os
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-
-import numpy as np
-
-from .base import Array, Backend, Probe
-
-GROUP = "nmf_accel.backends"
-VARIABLE = "NMF_ACCEL_BACKEND"
-AUTO = "auto"
-
-_BUILT_IN = [
-    EntryPoint(name, f"{__name__}.{name}_backend:{name.capitalize()}Backend", GROUP)
-    for name in ("numpy", "cupy", "jax")
+__all__ = [
+    "AUTO",
+    "GROUP",
+    "VARIABLE",
+    "Backend",
+    "BackendError",
+    "Probe",
+    "get",
+    "names",
+    "owner",
+    "probe",
+    "resolve",
 ]
-
-
-class BackendError(RuntimeError):
-    """A backend that was asked for cannot run here; the message says why and what to do."""
-
-
-@cache
-def _registered() -> dict[str, EntryPoint]:
-    registered = {point.name: point for point in _BUILT_IN}
-    for point in entry_points(group=GROUP):
-        registered.setdefault(point.name, point)
-    return registered
-
-
-def names() -> list[str]:
-    """Names of all registered backends, usable or not."""
-    return list(_registered())
-
-
-@cache
-def get(name: str) -> Backend:
-    """The backend of that name, usable or not; its library is not imported yet.
-
-    Raises
-    ------
-    ValueError
-        If there is no backend of that name.
-    BackendError
-        If a third party's backend cannot be loaded.
-    """
-    if name not in _registered():
-        raise ValueError(f"unknown backend {name!r}; valid ones are {AUTO}, {', '.join(names())}")
-    try:
-        backend: Backend = _registered()[name].load()()
-    except Exception as error:
-        raise BackendError(f"backend {name!r} could not be loaded: {error}") from error
-    return backend
-
-
-def probe(name: str) -> Probe:
-    """Whether that backend is usable here, and why not. Raises for an unknown name only."""
-    try:
-        return get(name).probe()
-    except BackendError as error:
-        return Probe(False, str(error))
-
-
-def resolve(name: str | None = None, A: Array | None = None, sparse: bool = False) -> Backend:
-    """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
-
-    Parameters
-    ----------
-    name : str, optional
-        What the caller asked for: a backend or ``auto``.
-    A : array, optional
-        The data. A device array (CuPy, JAX) stays where it is; a NumPy array goes anywhere.
-    sparse : bool
-        Whether the data is sparse, which not every backend takes.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, or one that would move a device array behind the caller's back.
-    BackendError
-        If the backend that was named cannot run here, or takes no sparse matrices. There is no
-        fallback from a named one.
-    """
-    home = None if A is None or isinstance(A, np.ndarray) else owner(A)
-    if home is not None and name in (None, AUTO, home):
-        return _usable(home)
-    asked = name or os.environ.get(VARIABLE) or AUTO
-    if home is not None:
-        get(asked)  # an unknown name is the first thing to say
-        raise ValueError(
-            f"A is a {home} array, but backend={name!r} was asked for; "
-            f"pass a NumPy array, or leave backend out to run on {home}"
-        )
-    backend = _usable(_automatic(sparse) if asked == AUTO else asked)
-    if sparse and not backend.takes_sparse:
-        able = [other for other in names() if get(other).takes_sparse]
-        raise BackendError(
-            f"backend {asked!r} takes no sparse matrices; take {' or '.join(able)}, or pass "
-            "A.toarray() if it fits in memory"
-        )
-    return backend
-
-
-def owner(x: object) -> str | None:
-    """Name of the backend whose array `x` is, if any; imports no array library."""
-    return next((name for name in names() if _owns(name, x)), None)
-
-
-def _owns(name: str, A: Array) -> bool:
-    try:
-        return get(name).owns(A)
-    except BackendError:  # a third party's, broken; it says so when it is asked for
-        return False
-
-
-def _automatic(sparse: bool) -> str:
-    """A usable GPU if there is one, CuPy's before JAX's; else NumPy."""
-    for name in ("cupy", "jax"):
-        if sparse and not get(name).takes_sparse:
-            continue
-        if get(name).can_accelerate() and (found := probe(name)).usable and found.accelerated:
-            return name
-    return "numpy"
-
-
-def _usable(name: str) -> Backend:
-    backend = get(name)
-    if not (found := backend.probe()).usable:
-        raise BackendError(f"backend {name!r} cannot run here: {found.reason}")
-    return backend

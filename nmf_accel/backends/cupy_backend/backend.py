@@ -1,0 +1,100 @@
+"""What CuPy does otherwise than the base."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from array_api_compat import is_cupy_array
+from numpy.typing import NDArray
+
+from ...matrices import Dense, Matrix, Sparse
+from ...types import Array
+from ..base import Backend, Probe
+from . import kernels
+
+def _is_sparse(x: object) -> bool:
+    return type(x).__module__.startswith("cupyx.scipy.sparse")
+
+
+class CupyBackend(Backend):
+    """CuPy on the current CUDA device, or on the one where the data lies."""
+
+    name = "cupy"
+    kinds = (Dense, Sparse)
+    kernels: ClassVar[ModuleType | None] = kernels
+    install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
+
+    def _probe(self) -> Probe:
+        import cupy
+
+        cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
+        one = cupy.ones((1, 1))
+        # Importable is not usable: try the compiler and cuBLAS, as the loop will.
+        kernels.multiply_divide(self, one, self.matmul(one, one), one + one, 0.0)
+        self.synchronize()
+        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+        return Probe(True, "", name, cupy.__version__, accelerated=True)
+
+    def versions(self) -> dict[str, str]:
+        import cupy
+
+        return {**super().versions(), "cuda": str(cupy.cuda.runtime.runtimeGetVersion())}
+
+    @cached_property
+    def xp(self) -> Any:
+        import array_api_compat.cupy
+
+        return array_api_compat.cupy
+
+    def owns(self, x: object) -> bool:
+        return bool(is_cupy_array(x)) or _is_sparse(x)
+
+    def scope(self, x: Any = None) -> AbstractContextManager[Any]:
+        import cupy
+
+        entries: Any = x
+        if isinstance(x, Matrix):
+            entries = x.stored
+        elif _is_sparse(x):
+            entries = x.data
+        here: AbstractContextManager[Any] = (
+            entries.device if is_cupy_array(entries) else cupy.cuda.Device()
+        )
+        return here
+
+    def ascontiguous(self, x: Array) -> Array:
+        import cupy
+
+        contiguous: Array = cupy.ascontiguousarray(x)
+        return contiguous
+
+    def matrix(self, A: Matrix) -> Matrix:
+        if not isinstance(A, Sparse):
+            return super().matrix(A)
+        from cupyx.scipy.sparse import csr_matrix
+
+        # Both by rows: cuSPARSE is slow where it multiplies by a transpose, and adds atomically,
+        # so that roundings may differ from run to run.
+        M = csr_matrix(A.matrix)
+        return Sparse(M, M.T.tocsr(), self, A.squares)
+
+    def to_numpy(self, x: Array) -> NDArray[Any]:
+        import cupy
+
+        return np.asarray(cupy.asnumpy(x))
+
+    def free_memory(self) -> int:
+        import cupy
+
+        free, _ = cupy.cuda.Device().mem_info
+        # What the pool holds and does not use can be had too.
+        return int(free + cupy.get_default_memory_pool().free_bytes())
+
+    def synchronize(self, results: Any = None) -> None:
+        import cupy
+
+        cupy.cuda.get_current_stream().synchronize()

@@ -1,0 +1,5 @@
+"""NumPy: the CPU, through the BLAS that NumPy was built with."""
+
+from .backend import NumpyBackend
+
+__all__ = ["NumpyBackend"]

@@ -1,0 +1,86 @@
+"""What NumPy does otherwise than the base: lazy, on threads, with equal rows folded."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...matrices import Dense, Frame, Matrix, Sparse
+from ...types import Array, State, Step
+from ..base import Backend, Probe
+from . import folded, kernels, schedule, shared, threads
+
+
+class NumpyBackend(Backend):
+    """The reference backend; always usable."""
+
+    name = "numpy"
+    install = "pip install numpy"
+    skips_unneeded = True
+    kinds = (Dense, Sparse)
+    kernels: ClassVar[ModuleType | None] = kernels
+    xp = np
+
+    def _probe(self) -> Probe:
+        cores = os.cpu_count() or 1
+        device = f"CPU ({platform.machine()}, {cores} core{'s' * (cores > 1)})"
+        return Probe(True, device=device, version=np.__version__)
+
+    def owns(self, x: object) -> bool:
+        return isinstance(x, np.ndarray)
+
+    def asarray(self, x: Array, dtype: Any) -> NDArray[Any]:
+        x = np.asarray(x, dtype=dtype)
+        # BLAS takes rows or columns that are contiguous; anything else it would copy every time.
+        return x if x.flags.forc else np.ascontiguousarray(x)
+
+    def ascontiguous(self, x: Array) -> NDArray[Any]:
+        return np.ascontiguousarray(x)
+
+    def matrix(self, A: Matrix) -> Matrix:
+        if not isinstance(A, Sparse):
+            return super().matrix(A)
+        # By rows if it is tall: a product then goes through the long dense factor in order, and
+        # jumps about in the short one, which may stay in cache.
+        m, n = A.shape
+        M = A.matrix if m >= n else A.matrix.tocsc()
+        return Sparse(M, M.T, self, A.squares)
+
+    def arrange(self, A: Matrix, frame: Frame) -> tuple[Matrix, Frame]:
+        return folded.fold(self, A, frame) if isinstance(A, Dense) else super().arrange(A, frame)
+
+    def to_numpy(self, x: Array) -> NDArray[Any]:
+        return np.asarray(x)
+
+    def iterate(
+        self,
+        step: Step,
+        state: State,
+        constants: tuple[Any, ...],
+        count: int,
+        record_every: int | None = None,
+    ) -> tuple[State, Array]:
+        A, (runs, rank) = constants[0], state[0].shape[:2]
+        if not isinstance(A, Matrix):
+            return super().iterate(step, state, constants, count, record_every)
+        parts = schedule.stacks(runs, rank, A)
+        if not parts and not shared.worth_sharing(runs, rank, A):
+            return super().iterate(step, state, constants, count, record_every)
+        several = threads.available()
+        with threads.pool(several) as pool:
+            if pool and parts:
+                crew = (pool, several, parts)
+                return schedule.iterate(*crew, step, state, constants, count, record_every or 1)
+            if pool and isinstance(A, Sparse):
+                constants = (shared.share(A, pool, several), *constants[1:])
+            return super().iterate(step, state, constants, count, record_every)
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
+        met = np.asarray(condition)
+        return x if met.all() else np.where(met, np.asarray(x), np.asarray(otherwise()))

@@ -1,0 +1,77 @@
+"""NumPy's own forms of the solvers' kernels: in place, and no larger than need be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import Backend
+from . import threads
+
+ROWS_AT_ONCE = 16
+"""Rows of a block in coordinate descent; between blocks its work is a matrix product."""
+
+Floats = NDArray[Any]
+
+
+def multiply_divide(
+    backend: Backend, x: Floats, n: Floats, d: Floats, delta: float | Floats
+) -> Floats:
+    """``x * (n / (d + delta))``, in the memory of `d`."""
+    # The only memory that an update takes is the two products it starts from.
+    d += delta
+    np.divide(n, d, out=d)
+    return np.multiply(x, d, out=d)
+
+
+def descend(backend: Backend, X: Floats, N: Floats, G: Floats) -> Floats:
+    """One pass of coordinate descent over the rows of X (R, d, n)."""
+    # The generic form in place: its temporaries would take longer than its arithmetic.
+    X = X.copy()
+    runs, d, n = X.shape
+    width = max(1, min(max(1024, 2**18 // d), n))
+    work = np.empty((ROWS_AT_ONCE, width), X.dtype)
+    for r, c in np.ndindex(runs, -(-n // width)):
+        columns = slice(c * width, (c + 1) * width)
+        x, g = X[r, :, columns], G[r]
+        steps = work[:, : x.shape[1]]
+        for a in range(0, d, ROWS_AT_ONCE):
+            b = min(a + ROWS_AT_ONCE, d)
+            rest = g[a:b] @ x
+            np.subtract(N[r, a:b, columns], rest, out=rest)
+            for k in range(a, b):
+                step, row = rest[k - a], steps[k - a]
+                if g[k, k] <= 0:
+                    row[:] = 0
+                    continue
+                if k > a:
+                    step -= g[k, a:k] @ steps[: k - a]
+                step /= g[k, k]
+                np.negative(x[k], out=row)
+                np.maximum(row, step, out=row)
+                x[k] += row
+    return X
+
+
+def solve_passive(backend: Backend, G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
+    """Solve G[f, f] X[f] = N[f] for each column: those with the same f are one system."""
+    with threads.turn():
+        return _solve_passive(G, N, F, going)
+
+
+def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
+    X = np.zeros_like(N)
+    for r in range(N.shape[0]):
+        todo = np.flatnonzero(going[r])
+        sets = np.packbits(F[r][:, todo], axis=0)
+        which = np.unique(sets, axis=1, return_inverse=True)[1]
+        order = np.argsort(which, kind="stable")
+        for columns in np.split(todo[order], np.cumsum(np.bincount(which))[:-1]):
+            f = np.flatnonzero(F[r, :, columns[0]]) if columns.size else columns
+            if f.size:
+                X[r, f[:, None], columns] = np.linalg.solve(
+                    G[r][np.ix_(f, f)], N[r, f[:, None], columns]
+                )
+    return X

@@ -1,0 +1,137 @@
+"""Which backends there are, and which one a call gets."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+import numpy as np
+
+from ..matrices import Dense, Matrix
+from .base import Backend, Probe
+
+GROUP = "nmf_accel.backends"
+VARIABLE = "NMF_ACCEL_BACKEND"
+AUTO = "auto"
+
+_BUILT_IN = [
+    EntryPoint(name, f"{__package__}.{name}_backend:{name.capitalize()}Backend", GROUP)
+    for name in ("numpy", "cupy", "jax")
+]
+
+
+class BackendError(RuntimeError):
+    """A backend that was asked for cannot run here; the message says why and what to do."""
+
+
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    registered = {point.name: point for point in _BUILT_IN}
+    for point in entry_points(group=GROUP):
+        registered.setdefault(point.name, point)
+    return registered
+
+
+def names() -> list[str]:
+    """Names of all registered backends, usable or not."""
+    return list(_registered())
+
+
+@cache
+def get(name: str) -> Backend:
+    """The backend of that name, usable or not; its library is not imported yet.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+    BackendError
+        If a third party's backend cannot be loaded.
+    """
+    if name not in _registered():
+        raise ValueError(f"unknown backend {name!r}; valid ones are {AUTO}, {', '.join(names())}")
+    try:
+        backend: Backend = _registered()[name].load()()
+    except Exception as error:
+        raise BackendError(f"backend {name!r} could not be loaded: {error}") from error
+    return backend
+
+
+def probe(name: str) -> Probe:
+    """Whether that backend is usable here, and why not. Raises for an unknown name only."""
+    try:
+        return get(name).probe()
+    except BackendError as error:
+        return Probe(False, str(error))
+
+
+def resolve(
+    name: str | None = None, A: object = None, kind: type[Matrix] = Dense
+) -> Backend:
+    """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
+
+    Parameters
+    ----------
+    name : str, optional
+        What the caller asked for: a backend or ``auto``.
+    A : array, optional
+        The data. A device array (CuPy, JAX) stays where it is; a NumPy array goes anywhere.
+    kind : type of Matrix
+        What kind of matrix the data is; not every backend takes every kind.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or one that would move a device array behind the caller's back.
+    BackendError
+        If the backend that was named cannot run here, or takes no matrices of that kind. There is
+        no fallback from a named one.
+    """
+    home = None if A is None or isinstance(A, np.ndarray) else owner(A)
+    if home is not None and name in (None, AUTO, home):
+        return _usable(home)
+    asked = name or os.environ.get(VARIABLE) or AUTO
+    if home is not None:
+        get(asked)  # an unknown name is the first thing to say
+        raise ValueError(
+            f"A is a {home} array, but backend={name!r} was asked for; "
+            f"pass a NumPy array, or leave backend out to run on {home}"
+        )
+    backend = _usable(_automatic(kind) if asked == AUTO else asked)
+    if kind not in backend.kinds:
+        able = [other for other in names() if kind in get(other).kinds]
+        raise BackendError(
+            f"backend {asked!r} takes no {kind.kind} matrices; take {' or '.join(able)}, or "
+            f"{kind.instead}"
+        )
+    return backend
+
+
+def owner(x: object) -> str | None:
+    """Name of the backend whose array `x` is, if any; imports no array library."""
+    return next((name for name in names() if _owns(name, x)), None)
+
+
+def _owns(name: str, x: object) -> bool:
+    try:
+        return get(name).owns(x)
+    except BackendError:  # a third party's, broken; it says so when it is asked for
+        return False
+
+
+def _automatic(kind: type[Matrix]) -> str:
+    """A usable GPU if there is one, CuPy's before JAX's; else NumPy."""
+    for name in ("cupy", "jax"):
+        if kind not in get(name).kinds:
+            continue
+        if get(name).can_accelerate() and (found := probe(name)).usable and found.accelerated:
+            return name
+    return "numpy"
+
+
+def _usable(name: str) -> Backend:
+    backend = get(name)
+    if not (found := backend.probe()).usable:
+        raise BackendError(f"backend {name!r} cannot run here: {found.reason}")
+    return backend

@@ -1,0 +1,241 @@
+"""Runs under way: a batch of factorizations of one matrix, each of which stops by itself."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..losses import LOSSES
+from ..options import Options
+from ..results import Factorization
+from ..stopping import STOPS, relative
+from ..types import Array
+from .loop import Loop, chunks
+from .problem import Point, Problem
+from .record import record
+from .settle import settle
+
+
+@dataclass
+class Run:
+    """One run of a batch.
+
+    Attributes
+    ----------
+    errors : list of (k,) arrays
+        Errors recorded, chunk by chunk.
+    n_iter : int
+        Iterations done.
+    watched : float
+        The number that the stopping rule follows, as last recorded.
+    last : float
+        The same at the last check of `tol`.
+    seconds : float
+        Its share of the wall time.
+    first_chunk : (int, float)
+        Length and seconds of the first chunk, in which a compiler may have been at work.
+    stopped_because : str
+        Why it ended; empty while it goes on.
+    factors : (W, H), optional
+        Kept from when it stopped before others of its batch.
+    """
+
+    errors: list[NDArray[np.float64]] = field(default_factory=list)
+    n_iter: int = 0
+    watched: float = math.nan
+    last: float = math.nan
+    seconds: float = 0.0
+    first_chunk: tuple[int, float] = (0, 0.0)
+    converged: bool = False
+    stopped_because: str = ""
+    factors: tuple[Array, Array] | None = None
+
+    def add(
+        self, count: int, errors: NDArray[np.float64], watched: float, seconds: float
+    ) -> None:
+        """Record a chunk."""
+        if not self.errors:
+            self.first_chunk = (count, seconds)
+        self.errors.append(errors)
+        self.watched = watched
+        self.n_iter += count
+        self.seconds += seconds
+
+    @property
+    def seconds_per_iteration(self) -> float:
+        """Without the first chunk, if there is another."""
+        skip, skipped = self.first_chunk
+        if skip == self.n_iter:
+            return self.seconds / self.n_iter
+        return (self.seconds - skipped) / (self.n_iter - skip)
+
+
+class Batch:
+    """R runs from different starts that go through the loop together.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : Options
+        Of all the runs; its seed is of no account here.
+    W0, H0 : (R, m, d) and (R, d, n) arrays
+    checked : bool
+        End a chunk at every check (every `check_every` iterations).
+    record_every : int
+        Record after as many iterations.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        options: Options,
+        W0: Array,
+        H0: Array,
+        *,
+        checked: bool = False,
+        record_every: int = 1,
+    ) -> None:
+        self.problem = problem
+        self.options = options = settle(options, problem)
+        self.every = options.check_every if checked or options.tol else None
+        self.stop_rule = stop = STOPS[options.stop]
+        loss, penalties = LOSSES[options.loss], options.penalties
+        start = Point(problem, W0, H0, loss, penalties)
+        needed = options.tol > 0 or stop.certifies
+        self.first = stop.first(start) if needed else None
+        self.watch = stop if needed and stop.measures else None
+        if self.watch and self.first is None:
+            record_every = 1  # `tol` is relative to the first iteration
+        self.runs = [Run() for _ in range(W0.shape[0])]
+        if self.first is not None:
+            for run, number in zip(self.runs, self.first, strict=True):
+                run.last = float(number)
+        self.start_kkt = float(start.kkt[0]) if len(self.runs) == 1 else None
+        self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
+        self.loop = Loop(
+            problem,
+            options.method.make(options.inner or options.method.inner),
+            W0,
+            H0,
+            options.delta if options.delta and options.method.uses_delta else 0.0,
+            loss=loss,
+            penalties=penalties,
+            record_every=record_every,
+            watch=self.watch,
+        )
+        self.iteration = 0
+
+    @property
+    def going(self) -> list[int]:
+        """The runs that have not stopped."""
+        return [r for r, run in enumerate(self.runs) if not run.stopped_because]
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate to the end of all runs, yielding the length of every chunk done."""
+        started = time.perf_counter()
+        # Longer chunks are easier to share among threads, and neither the bar of a sweep nor
+        # Ctrl-C, which loses the batch, is in a hurry.
+        each = 0.1 if len(self.runs) == 1 else 1.0
+        for count, recorded in chunks(self.loop, self.options.max_iter, self.every, each):
+            seconds = time.perf_counter() - started
+            self._record(count, recorded, seconds)
+            yield count
+            if not self.going:
+                return
+            self._compact()
+            started = time.perf_counter()
+
+    def _record(self, count: int, recorded: NDArray[np.float64], seconds: float) -> None:
+        """Give each run its part of a chunk, and stop those that are done."""
+        if not np.isfinite(recorded).all():
+            raise FloatingPointError(
+                f"the iteration overflowed {self.problem.dtype.name} after iteration "
+                f"{self.iteration}; scale A, for instance divide it by its maximum"
+            )
+        going = self.going
+        self.iteration += count
+        watched = recorded[:, -1]  # the rule's number, or the error where it measures none
+        if self.watch and self.first is None:
+            self.first = watched[0]
+        for slot, r in enumerate(self.slots):
+            if r in going:
+                now = float(watched[-1, slot])
+                self.runs[r].add(count, recorded[:, 0, slot], now, seconds / len(going))
+        if self.options.tol and self.iteration % self.options.check_every == 0:
+            self._check(going)
+        if self.iteration == self.options.max_iter:
+            self.stop(f"max_iter = {self.options.max_iter} reached")
+
+    def _check(self, going: list[int]) -> None:
+        """Stop the runs that have converged."""
+        assert self.first is not None  # with a `tol` it is measured
+        options = self.options
+        for r in going:
+            run, first = self.runs[r], float(self.first[r])
+            run.converged = self.stop_rule.met(first, run.last, run.watched, options.tol)
+            run.last = run.watched
+            if run.converged:
+                run.stopped_because = self.stop_rule.sentence.format(
+                    tol=options.tol, check_every=options.check_every
+                )
+                run.factors = self._factors(r)
+
+    def stop(self, because: str) -> None:
+        """Stop all the runs that are going."""
+        for r in self.going:
+            self.runs[r].stopped_because = because
+
+    def _compact(self) -> None:
+        """Drop stopped runs from the loop once they are half of it."""
+        going = self.going
+        # A compiled loop would have to be compiled again: more than it saves.
+        compiled = self.problem.backend.recompiles_for_shapes
+        if len(going) <= len(self.slots) // 2 and not compiled:
+            self.loop.keep([self.slots.index(r) for r in going])
+            self.slots = going
+
+    def _factors(self, r: int) -> tuple[Array, Array]:
+        """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
+        xp, slot = self.problem.backend.xp, self.slots.index(r)
+        state = tuple(xp.take(x, xp.asarray([slot]), axis=0) for x in self.loop.state)
+        W, H = self.problem.factors(state)
+        return W[0, ...], H[0, ...]
+
+    def result(self, r: int = 0, seed: int | None = None) -> Factorization:
+        """The factorization of a run as it stands; its factors are the backend's arrays."""
+        problem, run = self.problem, self.runs[r]
+        W, H = run.factors or self._factors(r)
+        recorded = record(self.options, problem)
+        if seed is not None:
+            recorded["seed"] = seed
+        kkt = None
+        if self.watch and self.watch.certifies and self.first is not None:
+            kkt = relative(run.watched, float(self.first[r]))
+        return Factorization(
+            W=W,
+            H=H,
+            errors=np.concatenate(run.errors),
+            n_iter=run.n_iter,
+            stride=self.loop.record_every,
+            norm=math.sqrt(problem.norm2),
+            kkt=kkt,
+            converged=run.converged,
+            stopped_because=run.stopped_because,
+            seconds=run.seconds,
+            seconds_per_iteration=run.seconds_per_iteration,
+            flops_per_iteration=problem.flops(self.options.rank),  # of one inner step
+            settings=recorded,
+        )
+
+    def certified(self) -> Factorization:
+        """The factorization of a batch of one, with the KKT residual where it stands."""
+        assert self.start_kkt is not None  # of a batch of one it is measured
+        W, H = self.problem.factors(self.loop.state)
+        loss, penalties = LOSSES[self.options.loss], self.options.penalties
+        kkt = Point(self.problem, W, H, loss, penalties).kkt[0]
+        return replace(self.result(), kkt=relative(kkt, self.start_kkt))

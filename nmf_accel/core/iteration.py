@@ -1,0 +1,104 @@
+"""One iteration, written once for every backend, loss and solver.
+
+W is kept transposed and everything has a leading axis of runs: Wt (R, d, m), H (R, d, n).
+One half-step then serves both factors, and R factorizations at once cost one product with A.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ..backends.base import Backend
+from ..losses import Loss, Model, Penalties, Penalty
+from ..matrices import Matrix
+from ..solvers import Rule
+from ..stopping import Seen, Stop
+from ..types import Array, State
+
+
+def half_step(
+    backend: Backend,
+    rule: Rule,
+    X: Array,
+    model: Model,
+    delta: Any,
+    penalty: Penalty | None = None,
+) -> Array:
+    """X (R, d, n), moved by a rule that sees the loss by its model, and a penalty with it."""
+    l1 = delta
+    if penalty is not None:
+        l1 = l1 + penalty.l1
+        model = model.with_l2(backend, penalty.l2)
+    return rule(backend, X, model, l1)
+
+
+@dataclass(frozen=True, eq=False)
+class Iteration:
+    """One iteration as a pure, hashable function of a state (H, Wt, what the loss carries).
+
+    Calling it gives the next state, the loss's value of each run and, with `watch`, what that
+    stopping rule measures, squared.
+
+    Compared by identity, see `iteration`.
+    """
+
+    backend: Backend
+    rule: Rule
+    loss: Loss
+    watch: Stop | None = None
+
+    @property
+    def measures(self) -> int:
+        """Numbers measured of each run."""
+        return 1 + (self.watch is not None)
+
+    def __call__(
+        self,
+        state: State,
+        A: Matrix,
+        facts: tuple[Any, ...],
+        delta: Any,
+        penalties: Penalties,
+    ) -> tuple[State, Array]:
+        """Next state and what is measured of it: (measures, runs)."""
+        on = penalties or (None, None)
+        new, of_H, of_W = self.advance(state, A, delta, on)
+        (H, Wt, *carried) = new
+        value = self.loss.value(A, facts, H, Wt, of_W, tuple(carried))
+        if self.watch is None:
+            return new, value[None, :]
+        found = self.watch.measure2(Seen(self.backend, state, new, of_H, of_W, on))
+        return new, self.backend.xp.stack([value, found])
+
+    def unmeasured(self, state: State, *constants: Any) -> State:
+        """Next state, without its value, which nobody asks for."""
+        A, _, delta, penalties = constants
+        return self.advance(state, A, delta, penalties or (None, None))[0]
+
+    def advance(
+        self,
+        state: State,
+        A: Matrix,
+        delta: Any,
+        penalties: tuple[Penalty | None, Penalty | None],
+    ) -> tuple[State, Model, Model]:
+        """Update H, then W; return the state and the models of the two half-steps."""
+        backend, loss, (on_H, on_W) = self.backend, self.loss, penalties
+        H, Wt, *carried = state
+        of_H = loss.model(A, Wt, H, tuple(carried))
+        H = half_step(backend, self.rule, H, of_H, delta, on_H)
+        of_W = loss.model(A.T, H, Wt)
+        Wt = half_step(backend, self.rule, Wt, of_W, delta, on_W)
+        return (H, Wt, *loss.carry(A, H, Wt)), of_H, of_W
+
+
+@cache
+def iteration(backend: Backend, rule: Rule, loss: Loss, watch: Stop | None) -> Iteration:
+    """The one `Iteration` with these fields.
+
+    JAX compares steps at every call. Were it to call Python for that, and Ctrl-C to come just
+    then, it would raise a ValueError instead.
+    """
+    return Iteration(backend, rule, loss, watch)

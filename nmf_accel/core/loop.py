@@ -1,0 +1,121 @@
+"""The loop under way: chunks of iterations on a backend, and what they recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import LONGEST_CHUNK
+from ..losses import LOSSES, Loss, Penalties
+from ..solvers import Rule
+from ..stopping import Stop
+from ..types import Array
+from .iteration import iteration
+from .problem import Problem
+
+
+class Loop:
+    """A loop under way: `advance` it, read its `state`.
+
+    Parameters
+    ----------
+    problem : Problem
+    rule : Rule
+    W0, H0 : (R, m, d) and (R, d, n) arrays
+    delta : float
+        Added to the l1 of the rule: for 'mu'; 0 for the others.
+    loss : Loss
+    penalties : (Penalty, Penalty), optional
+        On H and on W.
+    record_every : int
+        Record after as many iterations, and after the last one.
+    watch : Stop, optional
+        A stopping rule whose number is recorded beside the error.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        rule: Rule,
+        W0: Array,
+        H0: Array,
+        delta: float = 0.0,
+        *,
+        loss: Loss = LOSSES["frobenius"],
+        penalties: Penalties = None,
+        record_every: int = 1,
+        watch: Stop | None = None,
+    ) -> None:
+        self.problem = problem
+        self.rule = rule
+        self.delta = delta
+        self.penalties = penalties
+        self.record_every = record_every
+        self.watch = watch
+        self.facts = loss.facts(problem.A)
+        self.state = problem.start(loss, W0, H0)
+        # Some backends take care of the error's accuracy for nothing. In others it costs, little
+        # where few errors are recorded: less than to compile it in later.
+        backend = problem.backend
+        careful = backend.skips_unneeded or (backend.recompiles_for_shapes and record_every > 1)
+        self.loss = loss.direct() if careful else loss
+
+    def advance(self, count: int) -> NDArray[np.float64]:
+        """Run `count` iterations; return what was recorded: (records, measures, runs).
+
+        The measures are the error and, if there is one to `watch`, that rule's number.
+
+        `count` is a multiple of `record_every` or less than it, and at most LONGEST_CHUNK times
+        it. Interrupted, it leaves the state as it was before the call.
+        """
+        backend, every = self.problem.backend, min(self.record_every, count)
+        step = iteration(backend, self.rule, self.loss, self.watch)
+        constants = (self.problem.A, self.facts, self.delta, self.penalties)
+        # A single last iteration is counted all the same, or a compiled loop would be compiled
+        # again.
+        counts = (count // every, every if self.record_every > 1 else None)
+        state, measured = backend.iterate(step, self.state, constants, *counts)
+        recorded = np.array(backend.to_numpy(measured)[: count // every], dtype=np.float64)
+        values = recorded[:, 0]
+        if not self.loss.trusts(values, self.facts):
+            # The errors of this chunk are not to be trusted: run it again, with care. The rule
+            # is per iteration and run, so the outcome does not depend on where chunks end.
+            self.loss = self.loss.direct()
+            return self.advance(count)
+        self.state = state
+        recorded[:, 0] = self.loss.errors(values)
+        recorded[:, 1:] = np.sqrt(recorded[:, 1:])
+        return recorded
+
+    def keep(self, slots: list[int]) -> None:
+        """Go on with some of the runs only."""
+        xp = self.problem.backend.xp
+        self.state = tuple(xp.take(x, xp.asarray(slots), axis=0) for x in self.state)
+
+
+def chunks(
+    loop: Loop, max_iter: int, every: int | None = None, seconds: float = 0.1
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Advance `loop` by exactly `max_iter` iterations; yield each chunk's length and records.
+
+    A chunk ends at each multiple of `every`; without it, a chunk takes about `seconds`, so that
+    a progress bar moves and Ctrl-C is heard while the device is kept busy.
+    """
+    done, count = 0, 1
+    while done < max_iter:
+        started = time.perf_counter()
+        if every is not None:
+            count = every - done % every  # a check interval may take several chunks
+        count = min(count, max_iter - done, LONGEST_CHUNK * loop.record_every)
+        # As often as is recorded, except that the last may be shorter.
+        whole = count // loop.record_every * loop.record_every
+        count = whole or min(loop.record_every, max_iter - done)
+        recorded = loop.advance(count)
+        done += count
+        yield count, recorded
+        if every is None:
+            pace = count / max(time.perf_counter() - started, 1e-9)
+            count = max(1, min(int(pace * seconds), 10 * count))

@@ -1,0 +1,136 @@
+"""A matrix made ready for the loop, and points W, H at which its loss is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Backend
+from ..losses import Frobenius, Loss, Penalties, violation2
+from ..matrices import Frame, Matrix
+from ..starts import INITS, Factors
+from ..types import Array, State
+
+
+def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
+    """Operations of the six matrix products of one iteration of one run.
+
+    `entries` is how many entries of A (m, n), of that shape, a product goes through.
+    """
+    m, n = shape
+    return 4.0 * entries * rank + 4.0 * (m + n) * rank**2
+
+
+@dataclass(frozen=True, repr=False)
+class Problem:
+    """What the loop needs to know of A.
+
+    Attributes
+    ----------
+    backend : Backend
+    A : Matrix
+        The data (m', n') as the loop multiplies with it: what `frame` keeps.
+    frame : Frame
+        Where its rows and columns stand in the data as given, (m, n).
+    mean : float
+        Mean of all m n entries.
+    """
+
+    backend: Backend
+    A: Matrix
+    frame: Frame
+    mean: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n), the shape of the data as given."""
+        return self.frame.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.A.dtype
+
+    @property
+    def norm2(self) -> float:
+        """‖A‖_F²."""
+        return self.A.norm2
+
+    def flops(self, rank: int) -> float:
+        """`flops`, without those that zeros and equal rows or columns of A spare."""
+        return flops(self.A.shape, self.A.entries, rank)
+
+    def whole(self) -> Any:
+        """All of A on the host, its zero rows and columns put back."""
+        return self.A.whole(self.frame)
+
+    def draw(self, rank: int, seed: int, init: str) -> Factors:
+        """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
+        return INITS[init].draw(self, rank, seed)
+
+    def place(self, W: Array, H: Array) -> tuple[Array, Array]:
+        """H (R, d, n) and Wt (R, d, m) on the device, from W (R, m, d) and H on host or device."""
+        backend = self.backend
+        Wt = backend.asarray(W, self.dtype).mT
+        return backend.asarray(H, self.dtype), Wt
+
+    def correlate(self, W: Array) -> Array:
+        """WᵀA of each run, W (R, m, d), over all columns: (R, d, n)."""
+        backend = self.backend
+        Wt = self.frame.rows.keep(backend, backend.asarray(W, self.dtype).mT)
+        return self.frame.columns.put_back(backend, self.A.left(Wt))
+
+    def start(self, loss: Loss, W0: Array, H0: Array) -> State:
+        """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
+        H, Wt = self.place(W0, H0)
+        carried = loss.carry(self.A, H, Wt)  # of all rows and columns
+        keep_H, keep_W = self.frame.columns.keep, self.frame.rows.keep
+        return keep_H(self.backend, H), keep_W(self.backend, Wt), *carried
+
+    def factors(self, state: State) -> tuple[Array, Array]:
+        """W (R, m, d) and H (R, d, n) of a state, on the device."""
+        H, Wt, *_ = state
+        H = self.frame.columns.put_back(self.backend, H)
+        return self.frame.rows.put_back(self.backend, Wt).mT, H
+
+    def __repr__(self) -> str:
+        m, n = self.shape
+        return f"<Problem {m} × {n}, {self.dtype.name} on {self.backend.name}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Point:
+    """W (R, m, d) and H (R, d, n) of some runs, over all rows and columns of the data.
+
+    On host or device; what is measured of them is measured once.
+    """
+
+    problem: Problem
+    W: Array
+    H: Array
+    loss: Loss = Frobenius()
+    penalties: Penalties = None
+
+    @cached_property
+    def error(self) -> NDArray[np.float64]:
+        """The error of each run, ‖A − W H‖_F for the Frobenius loss: (R,)."""
+        problem = self.problem
+        H, Wt = problem.place(self.W, self.H)
+        return self.loss.errors(self.loss.whole_value(problem.A, problem.frame, H, Wt))
+
+    @cached_property
+    def kkt(self) -> NDArray[np.float64]:
+        """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
+        problem, backend = self.problem, self.problem.backend
+        H, Wt = problem.place(self.W, self.H)
+        of_H, of_W = self.loss.whole_models(problem.A, problem.frame, H, Wt)
+        on_H, on_W = self.penalties or (None, None)
+        kkt2 = violation2(backend, H, of_H, on_H) + violation2(backend, Wt, of_W, on_W)
+        return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
+
+    def __repr__(self) -> str:
+        return f"<Point of {self.W.shape[0]} runs of {self.problem!r}>"

@@ -1,0 +1,37 @@
+"""What is written down of a run, so that it can be repeated."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .._version import __version__
+from ..backends.base import Backend
+from ..options import Options
+from .problem import Problem
+
+
+def record(options: Options, problem: Problem) -> dict[str, Any]:
+    """What is needed to repeat a run, ready for JSON."""
+    backend = problem.backend
+    return {
+        **asdict(options),
+        "dtype": problem.dtype.name,
+        "shape": list(problem.shape),
+        "backend": backend.name,
+        "device": backend.probe().device,
+        "versions": versions(backend),
+    }
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Versions of all that had a part in a result."""
+    return {
+        "nmf_accel": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **backend.versions(),
+    }

@@ -1,0 +1,50 @@
+"""What the caller left open, settled for a problem."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+from ..options import Options
+from ..solvers import AUTO, FASTEST
+from ..starts import INITS
+from .problem import Problem
+
+DELTA = 1e-9
+"""δ where none is given, relative to the size of the denominators."""
+
+
+def settle(options: Options, problem: Problem) -> Options:
+    """The options with nothing left open: the solver, its inner repeats, δ on this data.
+
+    Raises
+    ------
+    ValueError
+        If δ is zero in the precision that is computed in.
+    """
+    solver, method = options.solver, options.method
+    if method.keeps_zeros and INITS[options.init].has_zeros:
+        warnings.warn(
+            f"init={options.init!r} has zeros, which never leave under solver={solver!r}; take "
+            "'nndsvda', 'nndsvdar' or another solver",
+            stacklevel=4,
+        )
+    return replace(
+        options,
+        delta=delta_on(options, problem),
+        solver=FASTEST if solver == AUTO else solver,
+        inner=options.inner or method.inner,
+    )
+
+
+def delta_on(options: Options, problem: Problem) -> float:
+    """δ for a problem."""
+    if options.delta is None:
+        # Denominators are of the size of mean(A)^1.5: c A gives c times the same fit.
+        delta = float(DELTA * problem.mean**1.5)
+        advice = "scale A, for instance divide it by its maximum"
+    else:
+        delta, advice = options.delta, "take a larger one"
+    if problem.dtype.type(delta) == 0:
+        raise ValueError(f"delta is {delta}, which is zero in {problem.dtype.name}; {advice}")
+    return delta

@@ -1,0 +1,187 @@
+"""`nmf`: the public edge. Checks what it is given, picks a backend, runs the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .core import Batch, Problem
+from .intake import Given, prepare, starting_factors
+from .options import Options
+from .progress import progress_bar
+from .results import Factorization, Interrupted
+from .types import Array
+
+Callback = Callable[[int, float], bool | None]
+
+
+def nmf(
+    A: Any,
+    rank: int,
+    *,
+    seed: int = 0,
+    max_iter: int = 1000,
+    tol: float = 0.0,
+    check_every: int = 10,
+    delta: float | None = None,
+    loss: str = "frobenius",
+    solver: str = "mu",
+    inner: int | None = None,
+    stop: str = "error",
+    init: str = "random",
+    l1_W: float = 0.0,
+    l2_W: float = 0.0,
+    l1_H: float = 0.0,
+    l2_H: float = 0.0,
+    W0: Array | None = None,
+    H0: Array | None = None,
+    dtype: Any = None,
+    backend: str | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
+) -> Factorization:
+    """Factorize a non-negative matrix, A ≈ W H: minimize ‖A − W H‖_F over W, H >= 0.
+
+    With penalties, minimize ½‖A − W H‖² + l1_W Σ W + ½ l2_W ‖W‖² + l1_H Σ H + ½ l2_H ‖H‖².
+
+    Parameters
+    ----------
+    A : (m, n) array
+        Non-negative and finite; columns are samples, rows are features. A NumPy, CuPy or JAX
+        array; one of another library that speaks DLPack, such as PyTorch's; a sparse matrix or
+        array of scipy or cupyx, which is never made dense; or anything that `numpy.asarray`
+        makes a matrix of. Never written to.
+    rank : int
+        d, the number of components, at least 1.
+    seed : int
+        Of the random start: W0 and H0 uniform in [0, sqrt(mean(A) / d)).
+    max_iter : int
+        Iterations, exactly as many unless `tol` or `callback` ends the run before.
+    tol : float
+        With ``stop='error'``, stop when, over `check_every` iterations, the error fell by less
+        than `tol` times the error of the start, as scikit-learn's 'mu' does; with
+        ``stop='kkt'``, when the norm of the projected gradient is at most `tol` times that of
+        the start; with ``stop='descent'``, when the sum of the projected gradients that
+        coordinate descent met on its way is at most `tol` times that of the first iteration, as
+        scikit-learn's 'cd' does (at every iteration: `check_every` 1). 0 never stops.
+    check_every : int
+        Iterations between two checks of `tol` and two calls of `callback`.
+    delta : float, optional
+        δ > 0, added to the denominators of 'mu'. By default 1e-9 mean(A)^1.5, so that the scale
+        of A does not matter.
+    loss : {'frobenius'}
+        What is minimized.
+    solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
+        Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
+        least squares by block principal pivoting, accelerated projected gradient, or the one
+        that was measured to be fastest ('hals'); see `nmf_accel.solvers`.
+    inner : int, optional
+        Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
+        'apg'. By default 1, and 10 for 'apg'.
+    stop : {'error', 'kkt', 'descent'}
+        What `tol` is held against.
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
+        The start: random, or from the singular vectors of A.
+    l1_W, l2_W, l1_H, l2_H : float
+        Weights of the penalties, >= 0.
+    W0, H0 : (m, d) and (d, n) arrays, optional
+        Starts, non-negative and not all zero; what is not given is drawn from `seed`. With 'mu',
+        an entry that is zero stays zero.
+    dtype : {'float64', 'float32'}, optional
+        Precision to compute in. By default float32 for float16 and float32 data, else float64.
+    backend : str, optional
+        ``'numpy'``, ``'cupy'``, ``'jax'`` or another registered one. By default: the library
+        that A is an array of if that is CuPy or JAX; else what the environment variable
+        ``NMF_ACCEL_BACKEND`` names; else a usable GPU; else NumPy.
+    progress : bool
+        Show a progress bar with the current error on stderr.
+    callback : callable, optional
+        Called as ``callback(iteration, error)`` every `check_every` iterations and after the
+        last; return True to stop.
+
+    Returns
+    -------
+    Factorization
+        W and H are arrays of the library that A came from, on its device; NumPy's where that
+        is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be factorized, or a setting out of range.
+    nmf_accel.BackendError
+        If the backend that was asked for cannot run on this machine, or A is sparse and it
+        takes no sparse matrices.
+    Interrupted
+        A KeyboardInterrupt that holds the result so far, on Ctrl-C.
+
+    Notes
+    -----
+    With 'mu', an iteration is H ← H ∘ (WᵀA) ⊘ (WᵀWH + δ), then W ← W ∘ (AHᵀ) ⊘ (WHHᵀ + δ). The
+    error (with penalties, the objective) never increases, with any solver but 'apg'.
+
+    References
+    ----------
+    D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", Advances in
+    Neural Information Processing Systems 13, 2001, eq. 4 and theorem 1.
+
+    N. Gillis and F. Glineur, "Accelerated multiplicative updates and hierarchical ALS algorithms
+    for nonnegative matrix factorization", Neural Computation 24, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nmf_accel import nmf
+    >>> result = nmf(np.array([[1.0, 2.0], [1.0, 1.0], [1.0, 2.0]]), rank=1)
+    >>> round(result.error, 8)
+    0.4111546
+    """
+    options = Options.among(locals())
+    given = Given.of(A)
+    problem = prepare(given, dtype, backend)
+    return factorize(problem, options, W0, H0, callback, progress, given)
+
+
+def factorize(
+    problem: Problem,
+    options: Options,
+    W0: Any = None,
+    H0: Any = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+    given: Given | None = None,
+) -> Factorization:
+    """`nmf` once A is prepared; the factors are of the library of `given`, else the backend's."""
+
+    def finish() -> Factorization:
+        result = replace(batch.certified(), W0=W0, H0=H0)
+        if given is None:
+            return result
+        W, H = (given.give_back(x, problem.backend) for x in (result.W, result.H))
+        return replace(result, W=W, H=H)
+
+    with problem.backend.scope(problem.A):
+        starts = starting_factors(problem, options, W0, H0)
+        batch = Batch(problem, options, *starts, checked=callback is not None)
+        try:
+            _iterate(batch, callback, progress)
+        except KeyboardInterrupt:
+            if not batch.iteration:
+                raise
+            batch.stop(f"interrupted after {batch.iteration} of {options.max_iter} iterations")
+            raise Interrupted(finish()) from None
+        return finish()
+
+
+def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:
+    """Run a batch of one to its end, chunk by chunk."""
+    options, (run,) = batch.options, batch.runs
+    with progress_bar(options.max_iter, progress) as bar:
+        for count in batch:
+            error = float(run.errors[-1][-1])
+            bar.add(count, f"error {error:.6g}")
+            at_check = run.n_iter % options.check_every == 0 or run.n_iter == options.max_iter
+            if callback and at_check and callback(run.n_iter, error):
+                batch.stop("the callback asked to stop")
+                return

@@ -1,0 +1,17 @@
+"""The door: what the caller passes, checked and made ready."""
+
+from .checks import check_entries, working_dtype
+from .factors import checked_factor, starting_factors
+from .given import Given, fingerprint
+from .prepare import prepare, prepare_whole
+
+__all__ = [
+    "Given",
+    "check_entries",
+    "checked_factor",
+    "fingerprint",
+    "prepare",
+    "prepare_whole",
+    "starting_factors",
+    "working_dtype",
+]

@@ -1,0 +1,61 @@
+"""Whether a matrix can be factorized: its dtype, and its entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..matrices import Matrix
+
+
+def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
+    """The dtype to compute in: as asked, else float32 for float16 and float32, else float64."""
+    name = str(getattr(given, "name", given)).rpartition(".")[2]
+    if name.startswith("complex"):
+        raise TypeError(f"{of} is {name}; NMF needs real numbers, so pass abs({of}) or {of}.real")
+    if not name.startswith(("float", "int", "uint", "bool", "bfloat")):
+        raise TypeError(f"{of} has dtype {given}; NMF needs real numbers, e.g. {of}.astype(float)")
+    if asked is None:
+        return np.dtype("float32" if name in ("float16", "bfloat16", "float32") else "float64")
+    try:
+        dtype: np.dtype[Any] | None = np.dtype(asked)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.name not in ("float32", "float64"):
+        raise ValueError(f"dtype is {asked!r}; it must be 'float32' or 'float64'")
+    return dtype
+
+
+def check_entries(A: Matrix, name: str = "A", zero: bool = False) -> None:
+    """Raise unless all entries are finite and >= 0 and, without `zero`, some are > 0."""
+    library, entries = A.library, A.stored
+    if entries.shape[0] == 0:
+        low = high = 0.0  # a sparse matrix of zeros
+    else:
+        # NaN goes through both.
+        low, high = float(library.xp.min(entries)), float(library.xp.max(entries))
+    if low >= 0 and high < np.inf and (high > 0 or zero):
+        return
+    if low == high == 0:
+        why = (
+            "so there is nothing to factorize"
+            if name == "A"
+            else "and the updates never leave zero; start from positive entries"
+        )
+        raise ValueError(f"{name} is zero everywhere, {why}")
+    _name_the_first(A, name)
+
+
+def _name_the_first(A: Matrix, name: str) -> None:
+    """Raise for the first entry that is wrong, if there is one."""
+    xp, entries = A.library.xp, A.stored
+    for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
+        where = np.argwhere(A.library.to_numpy(wrong(entries)))
+        if len(where):
+            index = tuple(int(k) for k in where[0])
+            count = f"{len(where)} {kind} entr{'y' if len(where) == 1 else 'ies'}"
+            raise ValueError(
+                f"{name} has {count}, first at {A.place(index)}: {float(entries[index])}; "
+                f"NMF needs finite {name} >= 0"
+            )

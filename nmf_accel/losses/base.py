@@ -1,0 +1,137 @@
+"""What a loss must say, and what a solver sees of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..matrices import Frame, Matrix
+from ..types import Array, Library
+
+
+class Model(Protocol):
+    """The loss as a function of the factor X (R, d, n), the other one, Y (R, d, m), given.
+
+    A solver sees no more of A than this: the two non-negative parts of the gradient with respect
+    to X. It is a plain tuple of arrays, so that it passes through a compiler, and a sum over
+    samples: the models of blocks of rows of A add up.
+    """
+
+    def minus(self) -> Array:
+        """The part of the gradient that is subtracted, (R, d, n)."""
+
+    def plus(self, library: Library, X: Array) -> Array:
+        """The part that is added, at X; an array of its own, which may be overwritten."""
+
+    def gradient(self, library: Library, X: Array) -> Array:
+        """``plus − minus`` at X; an array of its own, which may be overwritten."""
+
+    def with_l2(self, library: Library, l2: Array | float) -> Model:
+        """The model of the loss and a penalty ½ l2 ‖X‖²."""
+
+
+class Quadratic(NamedTuple):
+    """The model of a least-squares loss ½‖A − YᵀX‖²: its gradient is G X − N.
+
+    Attributes
+    ----------
+    N : (R, d, n) array
+        Y A.
+    G : (R, d, d) array
+        Y Yᵀ.
+    """
+
+    N: Array
+    G: Array
+
+    def minus(self) -> Array:
+        """N."""
+        return self.N
+
+    def plus(self, library: Library, X: Array) -> Array:
+        """G X."""
+        return library.matmul(self.G, X)
+
+    def gradient(self, library: Library, X: Array) -> Array:
+        """G X − N."""
+        gradient = library.matmul(self.G, X)
+        gradient -= self.N
+        return gradient
+
+    def with_l2(self, library: Library, l2: Array | float) -> Quadratic:
+        """With G + l2 I."""
+        eye = library.xp.eye(self.G.shape[-1], dtype=self.G.dtype)
+        return Quadratic(self.N, self.G + l2 * eye)
+
+
+class Loss(ABC):
+    """What is minimized over W and H; Wt (R, d, m) is Wᵀ of R runs, H is (R, d, n).
+
+    Hashable: a compiled loop is kept for each loss. In the loop a loss meets arrays of the
+    library of `A` alone, maybe traced ones.
+    """
+
+    model_type: ClassVar[type[Any]]
+    """The type of its models; what a solver takes is held against it."""
+
+    @abstractmethod
+    def model(self, A: Matrix, Y: Array, X: Array, carried: tuple[Array, ...] = ()) -> Model:
+        """The model for X given Y (R, d, m) and A (m, n).
+
+        The H half-step passes A, the W half-step its transpose. `carried` is what the iteration
+        before left for the H half-step; without it everything is computed here.
+        """
+
+    @abstractmethod
+    def value(
+        self,
+        A: Matrix,
+        facts: tuple[Any, ...],
+        H: Array,
+        Wt: Array,
+        of_W: Model,
+        carried: tuple[Array, ...],
+    ) -> Array:
+        """What is recorded of an iteration that ends at H and Wt, in float64: (R,).
+
+        `of_W` is the model of its W half-step, and `carried` what `carry` left: where the value
+        follows from these, it is free.
+        """
+
+    def carry(self, A: Matrix, H: Array, Wt: Array) -> tuple[Array, ...]:
+        """What an iteration leaves for the next H half-step: arrays with an axis of runs first."""
+        return ()
+
+    def facts(self, A: Matrix) -> tuple[float, ...]:
+        """Numbers of A that `value` needs."""
+        return ()
+
+    def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The error that is reported for each value that was recorded."""
+        return values
+
+    def trusts(self, values: NDArray[np.float64], facts: tuple[float, ...]) -> bool:
+        """Whether the recorded values are accurate; if not, `direct` records them anew."""
+        return True
+
+    def direct(self) -> Loss:
+        """The same loss, its value computed directly where the free formula is inaccurate."""
+        return self
+
+    def whole_value(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> NDArray[np.float64]:
+        """The value at any H (R, d, n) and Wt (R, d, m) of the matrix as it was given: (R,)."""
+        kept_H, kept_Wt = frame.columns.keep(A.library, H), frame.rows.keep(A.library, Wt)
+        of_W, carried = self.model(A.T, kept_H, kept_Wt), self.carry(A, kept_H, kept_Wt)
+        value = self.value(A, self.facts(A), kept_H, kept_Wt, of_W, carried)
+        return np.asarray(A.library.to_numpy(value), dtype=np.float64)
+
+    def whole_models(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> tuple[Model, Model]:
+        """The models for H and for Wt there, over all rows and columns of the matrix as given."""
+        kept_H, kept_Wt = frame.columns.keep(A.library, H), frame.rows.keep(A.library, Wt)
+        return self.model(A, kept_Wt, kept_H), self.model(A.T, kept_H, kept_Wt)
+
+    def __repr__(self) -> str:
+        return f"<loss {type(self).__name__}>"

@@ -1,0 +1,9 @@
+"""The losses by name."""
+
+from __future__ import annotations
+
+from .base import Loss
+from .frobenius import Frobenius
+
+LOSSES: dict[str, Loss] = {"frobenius": Frobenius()}
+"""What `loss` may be; a new loss is a line here."""

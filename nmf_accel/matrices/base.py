@@ -1,0 +1,180 @@
+"""What the loop, the losses and the measures ask of A; and A as an array."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..types import Array, Index, Library
+from .frame import Frame, Side
+
+BLOCKS = 32
+"""Most blocks of rows of a dense matrix, so that a compiled loop over them stays short."""
+
+
+class Matrix(ABC):
+    """A matrix A (m, n) where a backend multiplies with it.
+
+    Attributes
+    ----------
+    library : Library
+        The array library that it belongs to.
+    """
+
+    kind: ClassVar[str]
+    """What it is called in messages."""
+    instead: ClassVar[str] = ""
+    """What to pass where a backend does not take this kind."""
+
+    library: Library
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(m, n)."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+
+    @property
+    @abstractmethod
+    def norm2(self) -> float:
+        """‖A‖_F², summed in float64."""
+
+    @property
+    @abstractmethod
+    def T(self) -> Matrix:  # noqa: N802  the array API's name
+        """The transpose, not copied."""
+
+    @property
+    @abstractmethod
+    def stored(self) -> Array:
+        """The entries that are stored, in an array of any shape; all others are zero."""
+
+    @abstractmethod
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        """Row and column of an entry of `stored`."""
+
+    @property
+    @abstractmethod
+    def entries(self) -> int:
+        """How many entries a product goes through."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+
+    @abstractmethod
+    def least_block(self, m: int) -> int:
+        """Fewest rows of a block in a walk through m rows."""
+
+    @abstractmethod
+    def times(self, Y: Array) -> Array:
+        """Y A, dense and in the order of rows, for a dense Y (k, m): (k, n)."""
+
+    @abstractmethod
+    def rows(self, block: slice) -> Array:
+        """A block of rows, dense."""
+
+    @abstractmethod
+    def nonzero(self) -> tuple[Index, Index]:
+        """Indices of the rows, and of the columns, that are not zero everywhere."""
+
+    @abstractmethod
+    def cut(self, frame: Frame) -> Matrix:
+        """What a frame keeps."""
+
+    @abstractmethod
+    def whole(self, frame: Frame) -> Any:
+        """On the host, with what the frame left out put back: NumPy's array or scipy's matrix."""
+
+    def left(self, Y: Array) -> Array:
+        """Y A of each run, Y (R, d, m): (R, d, n). A is read once."""
+        runs, d, m = Y.shape
+        xp = self.library.xp
+        N = self.times(xp.reshape(Y, (runs * d, m)))
+        product: Array = xp.reshape(N, (runs, d, self.shape[1]))
+        return product
+
+    def frame(self) -> Frame:
+        """The frame that keeps the rows and columns that are not zero everywhere."""
+        sides = zip(self.shape, self.nonzero(), strict=True)
+        return Frame(*(Side(n, None if kept.size == n else kept) for n, kept in sides))
+
+    def __repr__(self) -> str:
+        m, n = self.shape
+        return f"<{self.kind} matrix {m} × {n}, {self.dtype.name}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Matrix):
+    """A matrix as an array (m, n) of its library."""
+
+    array: Array
+    library: Library
+
+    kind = "dense"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        m, n = self.array.shape
+        return m, n
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(str(self.array.dtype).rpartition(".")[2])
+
+    @property
+    def T(self) -> Dense:
+        return Dense(self.array.mT, self.library)
+
+    @property
+    def stored(self) -> Array:
+        return self.array
+
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        row, column = index
+        return row, column
+
+    @property
+    def entries(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.itemsize * math.prod(self.shape)
+
+    @cached_property
+    def norm2(self) -> float:
+        return float(self.library.inner(self.array, self.array))
+
+    def least_block(self, m: int) -> int:
+        return -(-m // BLOCKS)
+
+    def times(self, Y: Array) -> Array:
+        return self.library.matmul(Y, self.array)
+
+    def rows(self, block: slice) -> Array:
+        return self.array[block, :]
+
+    def nonzero(self) -> tuple[Index, Index]:
+        library = self.library
+        most = (library.to_numpy(library.xp.max(self.array, axis=axis)) for axis in (1, 0))
+        rows, columns = map(np.flatnonzero, most)
+        return rows, columns
+
+    def cut(self, frame: Frame) -> Dense:
+        rows = frame.rows.keep(self.library, self.array, 0)
+        return Dense(frame.columns.keep(self.library, rows, 1), self.library)
+
+    def whole(self, frame: Frame) -> Any:
+        A = frame.columns.put_back(self.library, self.array)
+        return self.library.to_numpy(frame.rows.put_back(self.library, A.mT).mT)

@@ -1,0 +1,67 @@
+"""What of A is left out of the loop, and how it is put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..types import Array, Index, Library
+
+
+@dataclass(frozen=True)
+class Side:
+    """The rows of A, or its columns.
+
+    Attributes
+    ----------
+    size : int
+        How many A has.
+    index : index array, optional
+        Those that are kept, in their order; None for all as they are.
+    """
+
+    size: int
+    index: Index | None = None
+
+    def keep(self, library: Library, x: Array, axis: int = -1) -> Array:
+        """The slices of `x` that are kept along an axis of this side's size."""
+        if self.index is None:
+            return x
+        kept: Array = library.xp.take(x, library.xp.asarray(self.index), axis=axis)
+        return kept
+
+    def put_back(self, library: Library, x: Array) -> Array:
+        """Undo `keep` along the last axis, with zeros in between."""
+        if self.index is None:
+            return x
+        xp = library.xp
+        source = np.full(self.size, self.index.size)
+        source[self.index] = np.arange(self.index.size)
+        zero = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype)
+        whole: Array = xp.take(xp.concat([x, zero], axis=-1), xp.asarray(source), axis=-1)
+        return whole
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the rows and columns of the loop's A stand in the A that was given.
+
+    A zero row of A makes the same row of W zero in the first iteration and for ever after, and
+    a zero column the same column of H; they act on nothing but the Gram matrix of the start. So
+    the loop runs on the other rows and columns alone. (Where a component dies in the very first
+    half-step of 'hals', they would act until it revives.)
+    """
+
+    rows: Side
+    columns: Side
+
+    @classmethod
+    def whole(cls, shape: tuple[int, int]) -> Frame:
+        """Of a matrix of which all is kept."""
+        return cls(*map(Side, shape))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n), the shape of A as it was given."""
+        return self.rows.size, self.columns.size

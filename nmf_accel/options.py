@@ -1,0 +1,196 @@
+"""Every number and choice of a run, declared once.
+
+The checks of `Options`, the options of the command line and the constraints of the estimator are
+made from these declarations; the signature of `nmf` and the keywords of `sweep` are held against
+them by a test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypedDict
+
+import numpy as np
+
+from .losses import LOSSES, Penalties, Penalty
+from .solvers import ANY, AUTO, FASTEST, SOLVERS, Solver
+from .starts import INITS
+from .stopping import STOPS
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of an option beside its name.
+
+    Attributes
+    ----------
+    default : object
+        MISSING if it has to be given.
+    help : str
+        One line for the command line.
+    kind : type
+        int, float or str.
+    must : str
+        What its value must be, as in "it must be …".
+    low, high : float
+        Bounds of a number; `high` is never reached.
+    open : bool
+        Whether `low` is not reached either.
+    choices : callable, optional
+        The names that it may be, as they are at the time.
+    """
+
+    default: Any
+    help: str
+    kind: type
+    must: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    open: bool = False
+    choices: Callable[[], list[str]] | None = None
+
+    def field(self, default: Any = None) -> Any:
+        """A field of a dataclass for it, maybe with another default."""
+        chosen = self.default if default is None else default
+        return field(default=chosen, metadata={"option": self})
+
+    def checked(self, name: str, value: Any) -> Any:
+        """A value that was given, of its kind; None passes where it is the default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the option, its value and what it must be.
+        """
+        if value is None and self.default is None:
+            return None
+        if self.choices is not None:
+            if value not in self.choices():
+                known = ", ".join(self.choices())
+                raise ValueError(f"{name} is {value!r}; it must be one of {known}")
+            return value
+        if self.kind is int:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise TypeError(f"{name} is {value!r}; it must be an integer")
+        elif value is None:
+            raise TypeError(f"{name} is None; it must be {self.must}")
+        number = self.kind(value)
+        inside = self.low < number if self.open else self.low <= number
+        if not (inside and number < self.high):
+            raise ValueError(f"{name} is {number}; it must be {self.must}")
+        return number
+
+
+def whole(default: Any, help: str, least: int) -> Option:
+    """A whole number, at least so large."""
+    return Option(default, help, int, f"at least {least}", low=least)
+
+
+def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
+    """One of some names: those that the tables hold when it is checked."""
+    return Option(
+        default, help, str, choices=lambda: [name for table in tables for name in table]
+    )
+
+
+def penalty(of: str) -> Option:
+    """The weight of a penalty."""
+    return Option(0.0, f"Penalty: {of} times this.", float, "finite and >= 0", low=0)
+
+
+def declared(options: Any) -> dict[str, Option]:
+    """The options that a dataclass, or an instance of one, declares, by name."""
+    found = {f.name: f.metadata.get("option") for f in fields(options)}
+    return {name: option for name, option in found.items() if option is not None}
+
+
+def check(options: Any) -> None:
+    """Check every option that a frozen dataclass declares; numbers become Python's own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the option, its value and what it must be.
+    """
+    for name, option in declared(options).items():
+        object.__setattr__(options, name, option.checked(name, getattr(options, name)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The numbers and choices of a run, checked; see `nmf` for what they mean."""
+
+    rank: int = whole(MISSING, "Number of components.", 1).field()
+    seed: int = whole(0, "Of the random start.", 0).field()
+    max_iter: int = whole(1000, "Iterations.", 1).field()
+    tol: float = Option(
+        0.0, "0: never stop.", float, "in [0, 1), and 0 turns it off", low=0, high=1
+    ).field()
+    check_every: int = whole(10, "For --tol.", 1).field()
+    delta: float | None = Option(
+        None, "δ of mu; by default 1e-9 mean(A)^1.5.", float, "positive, e.g. 1e-9", low=0, open=True
+    ).field()
+    loss: str = choice("frobenius", "What is minimized.", LOSSES).field()
+    solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
+    inner: int | None = whole(
+        None, "Repeats with the same products with A. [default: by solver]", 1
+    ).field()
+    stop: str = choice("error", "What --tol is held against.", STOPS).field()
+    init: str = choice("random", "The start.", INITS).field()
+    l1_W: float = penalty("Σ W").field()
+    l2_W: float = penalty("½‖W‖²").field()
+    l1_H: float = penalty("Σ H").field()
+    l2_H: float = penalty("½‖H‖²").field()
+
+    def __post_init__(self) -> None:
+        check(self)
+        STOPS[self.stop].check(self.method, self.solver, self.inner or 1)
+        if not issubclass(LOSSES[self.loss].model_type, self.method.takes):
+            able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]
+            raise ValueError(
+                f"solver is {self.solver!r}, which does not take loss={self.loss!r}; take "
+                f"{' or '.join(able)}"
+            )
+
+    @property
+    def method(self) -> Solver:
+        """What `solver` names."""
+        return SOLVERS[FASTEST if self.solver == AUTO else self.solver]
+
+    @property
+    def penalties(self) -> Penalties:
+        """Those on H and on W."""
+        penalties = Penalty(self.l1_H, self.l2_H), Penalty(self.l1_W, self.l2_W)
+        return penalties if any(map(any, penalties)) else None
+
+    @classmethod
+    def among(cls, arguments: Mapping[str, Any]) -> Options:
+        """The options among the arguments of a function."""
+        return cls(**{name: arguments[name] for name in declared(cls) if name in arguments})
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The options that several runs may have in common, as keywords; see `nmf`."""
+
+    max_iter: int
+    tol: float
+    check_every: int
+    delta: float | None
+    loss: str
+    solver: str
+    inner: int | None
+    stop: str
+    init: str
+    l1_W: float
+    l2_W: float
+    l1_H: float
+    l2_H: float
+
+
+OWN = ("rank", "seed")
+"""The options that every run of a sweep has of its own."""
+
+COMMON = {name: option for name, option in declared(Options).items() if name not in OWN}
+"""Those that the runs of a sweep have in common."""

@@ -1,0 +1,149 @@
+"""`project`: the weights of new samples on components that are known."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .backends import Backend
+from .core import Problem
+from .intake import Given, checked_factor, prepare_whole
+from .losses import Penalty, Quadratic, violation2
+from .options import COMMON
+from .solvers.descent import hals
+from .solvers.pivoting import block_principal_pivoting
+from .solvers.repeated import Repeated
+from .types import Array, State
+
+DESCENTS = 20
+"""Repeats of 'hals' before the pivoting: they find most of the zeros, and cost less."""
+ACCURATE = 1e-8
+"""KKT residual, relative to that of H = 0, above which `project` warns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solve:
+    """The least-squares problem for H given W, solved, as a step for `Backend.iterate`.
+
+    Compared by identity, as an `Iteration` is.
+    """
+
+    backend: Backend
+    measures: int = 1
+
+    def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Array]:
+        """H, and its squared KKT residual relative to that of H = 0."""
+        backend, (H,) = self.backend, state
+        model = Quadratic(N, G)
+        start2 = violation2(backend, H, model)
+        H = Repeated(hals, DESCENTS)(backend, H, model, 0.0)
+        H = block_principal_pivoting(backend, H, model, 0.0)
+        kkt2 = violation2(backend, H, model)
+        one = backend.xp.ones_like(start2)
+        return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one))[None, :]
+
+    def unmeasured(self, state: State, N: Array, G: Array) -> State:
+        """H."""
+        return self(state, N, G)[0]
+
+
+@cache
+def _solve(backend: Backend) -> Solve:
+    """The one `Solve` of a backend."""
+    return Solve(backend)
+
+
+def project(
+    A: Any,
+    W: Any,
+    *,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    dtype: Any = None,
+    backend: str | None = None,
+) -> Any:
+    """The weights H >= 0 that minimize ½‖A − W H‖² + l1 Σ H + ½ l2 ‖H‖², W given.
+
+    A convex problem, of which every column of A is one by itself. It is solved exactly, but for
+    rounding, by block principal pivoting, in float64 from the products with A on.
+
+    Parameters
+    ----------
+    A : (m, n) array
+        As for `nmf`; it may be zero.
+    W : (m, d) array
+        The components, non-negative, such as ``nmf(…).W``.
+    l1, l2 : float
+        Weights of the penalties on H, >= 0; `l1_H` and `l2_H` of `nmf`.
+    dtype, backend
+        As for `nmf`.
+
+    Returns
+    -------
+    H : (d, n) array
+        Of the library that A came from, on its device; NumPy's where that is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be factorized, or a W whose shape does not go with A's.
+    nmf_accel.BackendError
+        As for `nmf`.
+
+    Warns
+    -----
+    UserWarning
+        If the KKT residual of H is more than 1e-8 of that of H = 0.
+
+    References
+    ----------
+    H. Kim and H. Park, "Nonnegative matrix factorization based on alternating nonnegativity
+    constrained least squares and active set method", SIAM J. Matrix Anal. Appl. 30, 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nmf_accel import project
+    >>> project(np.array([[2.0], [1.0], [0.0]]), np.array([[1.0, 0], [0, 0], [0, 1]]))
+    array([[2.],
+           [0.]])
+    """
+    penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
+    given = Given.of(A)
+    problem = prepare_whole(given, dtype, backend)
+    with problem.backend.scope(problem.A):
+        components, m = Given.of(W, "W"), problem.shape[0]
+        if components.shape[0] != m:
+            raise ValueError(f"W has {components.shape[0]} rows; it must have {m}, as A has")
+        W = checked_factor(problem, "W", W, components.shape, zero=True)
+        H = solve(problem, W, penalty)
+        return given.give_back(H, problem.backend)
+
+
+def solve(problem: Problem, W: Array, penalty: Penalty) -> Array:
+    """H (d, n) for W (m, d), on the device; warns if it is not accurate."""
+    backend, xp = problem.backend, problem.backend.xp
+    double = np.dtype("float64")
+    N = backend.asarray(problem.correlate(W[None, ...]), double)
+    Wt = backend.asarray(W, double).mT[None, ...]
+    G = backend.matmul(Wt, Wt.mT) + penalty.l2 * xp.eye(W.shape[1], dtype=Wt.dtype)
+    if not (np.isfinite(float(xp.max(G))) and np.isfinite(float(xp.max(N)))):
+        raise ValueError("W is so large that its products with A overflow; scale W")
+    # With columns of W of one size, what is lost to rounding is no one column's share.
+    size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
+    size = xp.where(size > 0, size, xp.ones_like(size))
+    G, N = G / size / size.mT, (N - penalty.l1) / size
+    (H,), measured = backend.iterate(_solve(backend), (xp.zeros_like(N),), (N, G), 1)
+    kkt = math.sqrt(float(backend.to_numpy(measured)[0, 0, 0]))
+    if not kkt <= ACCURATE:
+        warnings.warn(
+            f"W is so ill-conditioned that the KKT residual of H is {kkt:.1e} of that of zero; "
+            "take a smaller rank or an l2 > 0",
+            stacklevel=3,
+        )
+    return backend.asarray(H / size, problem.dtype)[0, ...]

@@ -1,0 +1,58 @@
+"""What scikit-learn's own code may see of an array, and what it would copy or refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+from ..backends import owner
+from ..intake import Given, check_entries, working_dtype
+from ..matrices import is_sparse
+
+
+def checked(model: Any, X: Any, reset: bool = True) -> Any:
+    """X, checked by scikit-learn, or by us if it is of a library that scikit-learn would copy.
+
+    `model` is the estimator, or None in a function.
+    """
+    if is_sparse(X) and owner(X) is None and not type(X).__module__.startswith("scipy"):
+        X = Given.of(X, "X").array
+    if owner(X) in (None, "numpy") and (is_sparse(X) or not elsewhere(X)):
+        options: dict[str, Any] = {"accept_sparse": ("csr", "csc"), "ensure_non_negative": True}
+        options["dtype"] = [np.float64, np.float32]
+        if model is None:
+            return check_array(X, input_name="X", **options)
+        return validate_data(model, X, reset=reset, **options)
+    given = Given.of(X, "X")
+    working_dtype(given.array.dtype, None, "X")  # refuses what are no real numbers
+    with given.home.scope(given.array):
+        check_entries(given.as_it_is, "X", zero=True)
+    return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
+
+
+def elsewhere(X: Any) -> bool:
+    """Whether X is an array that scikit-learn would copy to NumPy, or refuse."""
+    return owner(X) != "numpy" and hasattr(X, "__dlpack__")
+
+
+def on_host(X: Any) -> Any:
+    """X for scikit-learn's code that draws the start, in the dtype that is computed in."""
+    if is_sparse(X):
+        return X.get() if hasattr(X, "get") else X
+    if not elsewhere(X):
+        return X
+    given = Given.of(X)
+    dtype = working_dtype(given.array.dtype, None)
+    return given.home.to_numpy(given.array).astype(dtype, copy=False)
+
+
+def stand_in(X: Any) -> Any:
+    """Zeros of the shape and dtype of X, where nothing else of it is looked at."""
+    return np.broadcast_to(np.zeros((), working_dtype(X.dtype, None)), X.shape)
+
+
+def contiguous(x: Any) -> Any:
+    """x in the order of rows, where it is NumPy's."""
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x

@@ -1,0 +1,310 @@
+"""The estimator, and the function beside it.
+
+In scikit-learn samples are rows: X (n_samples, n_features) ≈ W H with H the components. So the
+A of `nmf` is X.T, and W and H change places.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn import config_context
+from sklearn.decomposition import NMF as Original
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _array_api
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ..backends import owner
+from ..core import Point
+from ..factorize import factorize
+from ..intake import Given, prepare
+from ..losses import Penalty
+from ..options import COMMON, Options
+from ..projection import project, solve
+from ..results import Factorization
+from .arrays import checked, contiguous, elsewhere, on_host, stand_in
+
+check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
+
+class TolRule(NamedTuple):
+    """What `tol` is held against with a solver.
+
+    Attributes
+    ----------
+    solver : str
+        As `nmf` calls it.
+    stop : str
+        Its stopping rule.
+    check_every : int
+        After how many iterations.
+    repeats : bool
+        Whether that rule also goes with inner repeats.
+    """
+
+    solver: str
+    stop: str = "kkt"
+    check_every: int = 10
+    repeats: bool = True
+
+
+TOL_RULES = {
+    "cd": TolRule("hals", "descent", 1, repeats=False),
+    "mu": TolRule("mu", "error"),
+}
+"""Those of scikit-learn's own solvers; all others have the KKT residual."""
+
+
+def known(option: str) -> set[str]:
+    """The names that an option of `nmf` may be."""
+    choices = COMMON[option].choices
+    return set(choices()) if choices else set()
+
+
+class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
+    """Non-negative matrix factorization, X ≈ W H, in place of `sklearn.decomposition.NMF`.
+
+    Parameters
+    ----------
+    n_components : int or {'auto'} or None
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar', 'custom'} or None
+    tol, max_iter, random_state, alpha_W, alpha_H, l1_ratio
+        As in scikit-learn, whose own code draws the start and scales the penalties. With the
+        solvers 'cd' and 'mu', `tol` is scikit-learn's; with the others it is held against the
+        KKT residual, relative to that of the start, every 10 iterations.
+    solver : {'cd', 'mu', 'hals', 'bpp', 'apg', 'auto'}
+        'cd' and 'mu' take the very iterations of scikit-learn's, 'cd' being another name for
+        'hals'; see `nmf` for the others.
+    beta_loss : 'frobenius'
+        No other.
+    verbose : int
+        Not 0: show a progress bar.
+    shuffle : False
+        Coordinates are never shuffled.
+    backend : str, optional
+        ``'numpy'``, ``'cupy'``, ``'jax'``, …, as for `nmf`.
+    inner : int, optional
+        Repeats of an update, as for `nmf`.
+    dtype : {'float64', 'float32'}, optional
+        Precision to compute in. By default that of X, and float64 for what is no float.
+
+    Attributes
+    ----------
+    components_, n_components_, n_iter_, reconstruction_err_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+    errors_ : (n_iter_ + 1,) array
+        ‖X − W H‖_F after each iteration, and at the end, with the W that is returned.
+    converged_ : bool
+        Whether `tol` was met.
+
+    Notes
+    -----
+    X is an array of NumPy, CuPy, JAX, PyTorch or another library that speaks DLPack, a frame, or
+    a sparse matrix; what comes out is of the same library, on its device. Only the start is drawn
+    on the host.
+
+    `transform` solves the convex problem for W exactly (see `project`), and `fit_transform` ends
+    with it: they agree on the same data. scikit-learn's do not (its issue 18663).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nmf_accel.sklearn import NMF
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> model = NMF(n_components=2, init="random", random_state=0)
+    >>> W = model.fit_transform(X)
+    >>> bool(np.allclose(W, model.transform(X)))
+    True
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012  as scikit-learn has it
+        **Original._parameter_constraints,
+        "solver": [StrOptions({"cd", *known("solver")})],
+        "backend": [str, None],
+        "inner": [Interval(Integral, COMMON["inner"].low, None, closed="left"), None],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+    }
+
+    def __init__(
+        self,
+        n_components: Any = "auto",
+        *,
+        init: str | None = None,
+        solver: str = "cd",
+        beta_loss: Any = "frobenius",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        random_state: Any = None,
+        alpha_W: float = 0.0,
+        alpha_H: Any = "same",
+        l1_ratio: float = 0.0,
+        verbose: int = 0,
+        shuffle: bool = False,
+        backend: str | None = None,
+        inner: int | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            init=init,
+            solver=solver,
+            beta_loss=beta_loss,
+            tol=tol,
+            max_iter=max_iter,
+            random_state=random_state,
+            alpha_W=alpha_W,
+            alpha_H=alpha_H,
+            l1_ratio=l1_ratio,
+            verbose=verbose,
+            shuffle=shuffle,
+        )
+        self.backend = backend
+        self.inner = inner
+        self.dtype = dtype
+
+    def fit_transform(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> Any:
+        """Learn the components of X (n_samples, n_features) and return W.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : ignored
+        W, H : arrays of shape (n_samples, n_components), (n_components, n_features)
+            The start, with ``init='custom'``.
+
+        Returns
+        -------
+        W : array of shape (n_samples, n_components)
+        """
+        self._validate_params()
+        X = checked(self, X)
+        W, H, result = self._factorize(X, W, H)
+        self.components_, self.n_components_ = H, H.shape[0]
+        self.n_iter_, self.converged_ = result.n_iter, result.converged
+        self.errors_, self.reconstruction_err_ = result.errors, result.error
+        return W
+
+    def transform(self, X: Any) -> Any:
+        """W (n_samples, n_components) for X, the components given."""
+        check_is_fitted(self)
+        if check_same_namespace is not None:
+            check_same_namespace(X, self, attribute="components_", method="transform")
+        X = checked(self, X, reset=False)
+        return self._project(X, self.components_)
+
+    def _factorize(self, X: Any, W: Any, H: Any) -> tuple[Any, Any, Factorization]:
+        """W, that of `transform`, H, and the factorization of X.T that they come from."""
+        self._check_params(X)
+        with config_context(array_api_dispatch=False):  # the same start whatever X is
+            source = stand_in(X) if self.init == "custom" else on_host(X)
+            W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
+        given, options = Given.of(X.T, "X.T"), self._options(X, H.shape[0])
+        # Zero rows and columns of the start count in the violation that 'cd' meets at first.
+        drop = options.stop != TOL_RULES["cd"].stop
+        problem = prepare(given, self.dtype, self.backend, drop=drop)
+        result = factorize(problem, options, H.T, W.T, progress=bool(self.verbose))
+        if result.n_iter == self.max_iter and self.tol > 0:
+            warnings.warn(
+                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
+                "convergence.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        backend = problem.backend
+        with backend.scope(problem.A):
+            exact: Any = solve(problem, result.W, Penalty(options.l1_H, options.l2_H))
+            error = Point(problem, result.W[None, ...], exact[None, ...]).error
+            errors = backend.asarray(np.append(result.errors, error), np.dtype("float64"))
+            W, H = (contiguous(given.give_back(x.T, backend)) for x in (exact, result.W))
+            errors = given.give_back(errors, backend)
+            return W, H, replace(result, errors=errors)
+
+    def _options(self, X: Any, rank: int) -> Options:
+        """Those of `nmf` for X.T."""
+        rule = TOL_RULES.get(self.solver, TolRule(self.solver))
+        inner = self.inner or 1
+        if inner > 1 and not rule.repeats:
+            rule = TolRule(rule.solver)
+        l1_W, l1_H, l2_W, l2_H = self._compute_regularization(X)
+        return Options(
+            rank=rank,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            check_every=rule.check_every,
+            solver=rule.solver,
+            inner=self.inner,
+            stop=rule.stop,
+            l1_W=l1_H,
+            l2_W=l2_H,
+            l1_H=l1_W,
+            l2_H=l2_W,
+        )
+
+    def _check_params(self, X: Any) -> None:
+        super()._check_params(X)
+        if self.beta_loss not in (2, "frobenius") or self.shuffle:
+            name = "shuffle" if self.shuffle else "beta_loss"
+            raise ValueError(
+                f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
+                "goes through the components in order; for anything else, take scikit-learn's NMF"
+            )
+
+    def _project(self, X: Any, H: Any) -> Any:
+        """W for X, the components H given."""
+        if owner(H) != owner(X):
+            H = on_host(H)
+        l1, _, l2, _ = self._compute_regularization(X)
+        W = project(X.T, H.T, l1=l1, l2=l2, dtype=self.dtype, backend=self.backend)
+        return contiguous(W.T)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+
+def non_negative_factorization(
+    X: Any,
+    W: Any = None,
+    H: Any = None,
+    n_components: Any = "auto",
+    *,
+    update_H: bool = True,
+    **options: Any,
+) -> tuple[Any, Any, int]:
+    """W, H and the number of iterations, in place of scikit-learn's function of that name.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+    W, H : arrays of shape (n_samples, n_components), (n_components, n_features)
+        The start, with ``init='custom'``; with ``update_H=False``, H is the components.
+    n_components : int or {'auto'} or None
+    update_H : bool
+        Whether to look for H too; else W is found for the H given, which counts as one iteration.
+    **options
+        The parameters of `NMF`, which include all of scikit-learn's.
+
+    Returns
+    -------
+    W : array of shape (n_samples, n_components)
+        Exact for that H, as `NMF.fit_transform` and `NMF.transform` give it.
+    H : array of shape (n_components, n_features)
+    n_iter : int
+    """
+    model = NMF(n_components, **options)
+    model._validate_params()
+    X = checked(None, X)
+    if update_H:
+        W, H, result = model._factorize(X, W, H)
+        return W, H, result.n_iter
+    if H is None:
+        raise ValueError("with update_H=False, H must be given: the components")
+    H = H if elsewhere(H) else Given.of(H, "H").array
+    model._check_params(X)
+    model._check_w_h(stand_in(X), W, on_host(H), update_H=False)
+    return model._project(X, H), H, 1

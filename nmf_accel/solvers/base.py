@@ -1,0 +1,50 @@
+"""What a solver is: a rule, and what it needs.
+
+A rule is a pure, hashable function ``(backend, X, model, l1) -> X``. For the factor X being
+updated, all that it sees of A, the other factor and the loss is the `Model`; it moves X against
+the gradient ``plus − minus + l1``. A penalty ½ l2 ‖X‖² is in the model already. Leading axes are
+runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..backends.base import Backend
+from ..losses.base import Quadratic
+from ..types import Array
+
+Rule = Callable[[Backend, Array, Any, Any], Array]
+
+ANY: type[Any] = object
+"""For rules that take any `Model`."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A solver, as the library's tables hold it.
+
+    Attributes
+    ----------
+    make : callable
+        Gives the rule for a number of inner repeats or steps.
+    inner : int
+        That number where the caller gives none.
+    takes : type
+        The models that the rule takes: `Quadratic`, or `ANY`.
+    uses_delta : bool
+        Whether δ, which keeps denominators from zero, is part of the l1 that the rule gets.
+    keeps_zeros : bool
+        Whether an entry that is zero stays zero for ever.
+    descends : bool
+        Whether a single pass is coordinate descent, in the order of the components.
+    """
+
+    make: Callable[[int], Rule]
+    inner: int = 1
+    takes: type[Any] = Quadratic
+    uses_delta: bool = False
+    keeps_zeros: bool = False
+    descends: bool = False

@@ -1,0 +1,90 @@
+"""Non-negative least squares by block principal pivoting: the exact half-step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends.base import Backend
+from ..losses.base import Quadratic
+from ..types import Array
+
+PATIENCE = 3
+"""Full exchanges tried without progress before a column exchanges one variable at a time."""
+ROUNDS = 5
+"""Exchanges allowed, as a multiple of the rank."""
+
+
+def block_principal_pivoting(backend: Backend, X: Array, model: Quadratic, l1: Any) -> Array:
+    """Minimize ½‖A − YᵀX‖² + l1 Σ X over X >= 0, column by column (Kim & Park 2008, algorithm 2).
+
+    A column's variables are split into a passive set F, where its gradient is zero, and the
+    rest, where X is; variables that come out negative on either side change sides, all at once
+    (a full exchange), or only the last one when that made no progress for PATIENCE times.
+    It starts from the support of X.
+    """
+    xp, N, G = backend.xp, model.N - l1, model.G
+    passive = backend.kernel("solve_passive", solve_passive)
+    d = X.shape[1]
+    # As much as rounding has put there already, so that a singular G has a solution too.
+    eps = d * float(xp.finfo(X.dtype).eps)
+    ridge = eps * xp.max(xp.abs(G), axis=(-2, -1)) + float(xp.finfo(X.dtype).smallest_normal)
+    eye = xp.eye(d, dtype=X.dtype)
+    G = G + ridge[:, None, None] * eye
+    order = xp.arange(1, d + 1)[None, :, None]
+    # What a solution may be off where G is ill-conditioned is no reason to exchange, or it would
+    # go on for ever.
+    slack = float(xp.finfo(X.dtype).eps) ** (2 / 3)
+    least = -slack * xp.max(xp.abs(N), axis=1, keepdims=True)
+
+    def solve(X: Array, F: Array, going: Array) -> tuple[Array, Array, Array]:
+        """X, solved anew where `going`; which variables are on the wrong side, and how many."""
+        X = xp.where(going[:, None, :], passive(backend, G, N, F, going), X)
+        negative = -slack * xp.max(xp.abs(X), axis=1, keepdims=True) > X
+        wrong = xp.where(F, negative, backend.matmul(G, X) - N < least)
+        return X, wrong, xp.sum(xp.astype(wrong, xp.int32), axis=1)
+
+    def exchange(state: tuple[Any, ...]) -> tuple[Any, ...]:
+        X, _, F, wrong, fewest, patience = state
+        count = xp.sum(xp.astype(wrong, xp.int32), axis=1)
+        better = count < fewest
+        fewest = xp.where(better, count, fewest)
+        full = better | (patience > 0)
+        left = xp.where(patience > 0, patience - 1, patience)
+        patience = xp.where(better, xp.full_like(patience, PATIENCE), left)
+        ranked = xp.where(wrong, order, xp.zeros_like(order))
+        last = ranked == xp.max(ranked, axis=1, keepdims=True)
+        F = F ^ (wrong & (full[:, None, :] | last))
+        X, wrong, count = solve(X, F, count > 0)
+        return X, xp.any(count > 0, axis=-1), F, wrong, fewest, patience
+
+    F = X > 0
+    X, wrong, count = solve(X, F, xp.ones_like(F[:, 0, :]))
+    fewest = xp.full_like(count, d + 1)
+    state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
+    X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
+    positive: Array = xp.where(X > 0, X, xp.zeros_like(X))
+    return positive
+
+
+def solve_passive(backend: Backend, G: Array, N: Array, F: Array, going: Array) -> Array:
+    """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true.
+
+    The other entries of X are zero; columns where `going` (R, n) is false may be anything.
+    This makes one d × d system of a column, in which the equations of the rest say 0 = 0, in
+    blocks of columns to spare memory.
+    """
+    xp = backend.xp
+    runs, d, n = N.shape
+    eye = xp.eye(d, dtype=N.dtype)
+    width = max(2**24 // (runs * d * d), -(-n // 32), 1)
+    found = []
+    for c in range(0, n, width):
+        columns = slice(c, min(c + width, n))
+        f = xp.matrix_transpose(F[:, :, columns])
+        b = xp.matrix_transpose(N[:, :, columns])
+        both = f[:, :, :, None] & f[:, :, None, :]
+        systems = xp.where(both, G[:, None, :, :], eye)
+        b = xp.where(f, b, xp.zeros_like(b))
+        found.append(xp.linalg.solve(systems, b[..., None])[..., 0])
+    solved: Array = xp.matrix_transpose(xp.concat(found, axis=1))
+    return solved

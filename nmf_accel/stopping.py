@@ -1,0 +1,155 @@
+"""When a run is done: what is measured, when it is met, and the sentence that says so."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .losses import Model, Penalty
+from .losses.kkt import descent_violation, violation2
+from .solvers import Solver
+from .types import Array, Library, State
+
+Floats = NDArray[np.float64]
+
+
+class Seen(NamedTuple):
+    """What an iteration has at hand when it ends; it measures from no more than that.
+
+    Attributes
+    ----------
+    before, after : State
+        (H, Wt, …) before it and after it.
+    of_H, of_W : Model
+        Of its two half-steps: for H given the old W, for W given the new H.
+    penalties : (Penalty or None, Penalty or None)
+        On H and on W.
+    """
+
+    library: Library
+    before: State
+    after: State
+    of_H: Model
+    of_W: Model
+    penalties: tuple[Penalty | None, Penalty | None]
+
+
+class Start(Protocol):
+    """W and H of some runs before the first iteration, and what is measured of them."""
+
+    @property
+    def error(self) -> Floats:
+        """Their errors, (R,)."""
+
+    @property
+    def kkt(self) -> Floats:
+        """Their KKT residuals, (R,)."""
+
+
+class Stop(ABC):
+    """A stopping rule; `tol` is held against it.
+
+    A rule follows one number of each run: the error, which is recorded anyway, or what
+    `measure2` gives.
+    """
+
+    sentence: ClassVar[str]
+    """Why a run stopped; knows `tol` and `check_every`."""
+    measures: ClassVar[bool] = False
+    """Whether it follows what `measure2` gives, and not the error."""
+    certifies: ClassVar[bool] = False
+    """Whether its number, relative to the first, is what a result calls `kkt`, with or without tol."""
+
+    def check(self, solver: Solver, name: str, inner: int) -> None:
+        """Raise ValueError if the rule makes no sense with a solver."""
+
+    def measure2(self, seen: Seen) -> Array:
+        """The square of the number, of each run, in float64: (R,)."""
+        raise NotImplementedError
+
+    def first(self, start: Start) -> Floats | None:
+        """The number at the start, (R,); None if that after the first iteration is meant."""
+        return None
+
+    @abstractmethod
+    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+        """Whether a run is done, from the number at first, at the last check and now."""
+
+
+class ErrorFall(Stop):
+    """The fall of the error between two checks, as of scikit-learn's solver 'mu'."""
+
+    sentence = (
+        "the error fell by less than tol = {tol:g} of the start's over {check_every} iterations"
+    )
+
+    def first(self, start: Start) -> Floats | None:
+        """The error of the start."""
+        return start.error
+
+    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+        """Whether it fell by no more than `tol` times the first."""
+        return last - now <= tol * first
+
+
+class Residual(Stop):
+    """The KKT residual between the two half-steps, where the models for both are at hand."""
+
+    sentence = "the KKT residual fell to tol = {tol:g} of the start's"
+    measures = True
+    certifies = True
+
+    def measure2(self, seen: Seen) -> Array:
+        """The squared norm of the projected gradients, where H is new and W is not."""
+        (H, *_), (_, old_Wt, *_) = seen.after, seen.before
+        on_H, on_W = seen.penalties
+        kkt2 = violation2(seen.library, H, seen.of_H, on_H)
+        return kkt2 + violation2(seen.library, old_Wt, seen.of_W, on_W)
+
+    def first(self, start: Start) -> Floats | None:
+        """The KKT residual of the start."""
+        return start.kkt
+
+    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+        """Whether it is at most `tol` times the first."""
+        return relative(now, first) <= tol
+
+
+class Descent(Stop):
+    """What coordinate descent met on its way, as of scikit-learn's solver 'cd'."""
+
+    sentence = "the violation met in descent fell to tol = {tol:g} of the first"
+    measures = True
+
+    def check(self, solver: Solver, name: str, inner: int) -> None:
+        """It is that of one pass of descent."""
+        if not solver.descends or inner > 1:
+            raise ValueError(
+                f"stop='descent' is what one pass of solver='hals' met; with {name!r} and "
+                f"inner {inner}, take stop='kkt' or 'error'"
+            )
+
+    def measure2(self, seen: Seen) -> Array:
+        """The squared sum of the violations that both half-steps met."""
+        (old_H, old_Wt, *_), (H, Wt, *_) = seen.before, seen.after
+        of_H: Any = seen.of_H
+        of_W: Any = seen.of_W
+        on_H, on_W = seen.penalties
+        met = descent_violation(seen.library, old_H, H, of_H, on_H)
+        return (met + descent_violation(seen.library, old_Wt, Wt, of_W, on_W)) ** 2
+
+    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+        """Whether it is at most `tol` times the first."""
+        return relative(now, first) <= tol
+
+
+def relative(found: float, first: float) -> float:
+    """`found` relative to `first`, which may be that of a solution already."""
+    return float(found) / (float(first) or 1.0)
+
+
+STOPS: dict[str, Stop] = {"error": ErrorFall(), "kkt": Residual(), "descent": Descent()}
+"""What `stop` may be; a new rule is a line here."""

@@ -1,0 +1,22 @@
+"""Sweeps: ranks × seeds of one matrix, the runs of a rank packed into batches."""
+
+from .packing import Packing
+from .plan import plan
+from .store import KEEP, Row, Store, StoreError, merge
+from .sweeping import Sweep, sweep
+from .table import SweepResult, best_rank, summarize
+
+__all__ = [
+    "KEEP",
+    "Packing",
+    "Row",
+    "Store",
+    "StoreError",
+    "Sweep",
+    "SweepResult",
+    "best_rank",
+    "merge",
+    "plan",
+    "summarize",
+    "sweep",
+]

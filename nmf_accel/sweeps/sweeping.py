@@ -1,0 +1,228 @@
+"""`sweep`: one matrix at many ranks from many seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Unpack
+
+import numpy as np
+
+from ..core import Problem, record, settle
+from ..intake import Given, prepare, prepare_whole
+from ..losses.frobenius import residual2
+from ..matrices import Matrix
+from ..options import COMMON, OptionKeywords, Options
+from ..progress import BAR, Progress, progress_bar
+from ..results import Factorization
+from .packing import Packing
+from .plan import plan
+from .store import KEEP, Row, Store, key_of
+from .table import SweepResult
+
+
+def sweep(
+    A: Any,
+    ranks: Iterable[int],
+    seeds: int | Iterable[int] = 5,
+    *,
+    reference: Any = None,
+    dtype: Any = None,
+    backend: str | None = None,
+    memory: int | None = None,
+    keep: str = "best",
+    store: str | os.PathLike[str] | None = None,
+    about: dict[str, Any] | None = None,
+    progress: bool = False,
+    **options: Unpack[OptionKeywords],
+) -> SweepResult:
+    """Factorize one matrix at many ranks from many seeds.
+
+    The runs of a rank go through the loop together, so that A is read once per half-step for
+    all of them. Each gives what `nmf` gives with its rank and seed.
+
+    Parameters
+    ----------
+    A : (m, n) array
+        As for `nmf`.
+    ranks : iterable of int
+        Each once.
+    seeds : int or iterable of int
+        So many, from 0; or which.
+    reference : (m, n) array, optional
+        What A should have been (the images without noise): ‖reference − W H‖_F is reported.
+    dtype, backend
+        As for `nmf`.
+    memory : int, optional
+        Most bytes that the sweep may take on the device; by default 80 % of what is free.
+    keep : {'best', 'all', 'none'}
+        Whose factors are kept: the best run's of each rank, all, or none.
+    store : path, optional
+        Folder to keep the runs in. A sweep that was interrupted goes on where it was; one
+        with other settings or data is refused.
+    about : dict, optional
+        What to write of the data into the store.
+    progress : bool
+        Show one progress bar for the whole sweep on stderr.
+    **options
+        max_iter, tol, check_every, delta, loss, solver, inner, stop, init, l1_W, l2_W, l1_H and
+        l2_H, as for `nmf`; every run stops by itself. Errors are recorded every `check_every`
+        iterations.
+
+    Returns
+    -------
+    SweepResult
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that cannot be factorized, or a setting out of range.
+    nmf_accel.BackendError
+        If the backend that was asked for cannot run on this machine.
+    nmf_accel.StoreError
+        If the folder holds another sweep, or is damaged.
+    """
+    if keep not in KEEP:
+        raise ValueError(f"keep is {keep!r}; it must be one of {', '.join(KEEP)}")
+    runs = plan(ranks, seeds, options)
+    given = Given.of(A)
+    problem = prepare(given, dtype, backend)
+    settle(runs[0], problem)  # refuses what this problem does not allow
+    whole = Sweep(given, problem, runs, Packing(problem, memory), keep)
+    if reference is not None:
+        whole.reference = Reference.of(reference, problem)
+    if store is not None:
+        whole.open(store, about or {})
+    with progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
+        return whole.run(bar)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What A should have been, on the same backend."""
+
+    A: Matrix
+    fingerprint: str
+
+    @classmethod
+    def of(cls, reference: Any, problem: Problem) -> Reference:
+        """It, checked.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it could not be factorized either, or has another shape.
+        """
+        given = Given.of(reference, "reference")
+        prepared = prepare_whole(given, problem.dtype, problem.backend.name)
+        if prepared.shape != problem.shape:
+            raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
+        return cls(prepared.A, given.fingerprint)
+
+    def error(self, result: Factorization) -> float:
+        """‖reference − W H‖_F; the factors are arrays of the backend."""
+        error2 = residual2(self.A, result.W.mT[None, ...], result.H[None, ...])
+        return float(np.sqrt(self.A.library.to_numpy(error2)[0]))
+
+
+@dataclass(repr=False)
+class Sweep:
+    """A sweep that is planned: what is missing, and where it is to go.
+
+    Attributes
+    ----------
+    given, problem
+        The data.
+    plan : list of Options
+        All its runs.
+    packing : Packing
+    keep : {'best', 'all', 'none'}
+    reference : Reference, optional
+    result : SweepResult
+        What there is so far.
+    """
+
+    given: Given
+    problem: Problem
+    plan: list[Options]
+    packing: Packing
+    keep: str
+    reference: Reference | None = None
+    result: SweepResult = field(default_factory=lambda: SweepResult([]))
+
+    @property
+    def settings(self) -> Row:
+        """What all its runs have in common, data and reference by their fingerprints."""
+        options = asdict(self.plan[0])
+        return {
+            **{name: options[name] for name in COMMON},
+            "dtype": self.problem.dtype.name,
+            "keep": self.keep,
+            "data": self.given.fingerprint,
+            "reference": self.reference and self.reference.fingerprint,
+        }
+
+    def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
+        """Keep the runs in a folder, and take over those that it has."""
+        about = {**record(self.plan[0], self.problem), **about}
+        self._take_over(Store.open(path, self.settings, about))
+
+    def forget_unreadable(self) -> None:
+        """Do the runs of the folder again whose factors are lost or damaged."""
+        if self.result.store is not None:
+            self.result.store.forget_unreadable()
+            self._take_over(self.result.store)
+
+    def _take_over(self, store: Store) -> None:
+        """The runs that a folder has are done."""
+        self.result = SweepResult(list(store.rows), store=store)
+        self.result.skipped = len(self.plan) - len(self.missing)
+
+    @property
+    def missing(self) -> list[Options]:
+        """The runs that are not done."""
+        done = set(map(key_of, self.result.table))
+        return [run for run in self.plan if (run.rank, run.seed) not in done]
+
+    def cost(self, runs: Iterable[Options]) -> float:
+        """Operations of some runs, if they go on to their last iterations."""
+        return sum(map(self.packing.cost, runs))
+
+    def run(self, bar: Progress) -> SweepResult:
+        """Do what is missing."""
+        with self.problem.backend.scope(self.problem.A):
+            for results in self.packing.run(self.missing, bar):
+                self._take_in(results)
+        self.result.table.sort(key=key_of)
+        return self.result
+
+    def _take_in(self, results: list[Factorization]) -> None:
+        """Keep what is to be kept of a batch."""
+        rows = [self._row(result) for result in results]
+        wanted = KEEP[self.keep]([*self.result.table, *rows])
+        kept = {
+            key_of(row): self._to_caller(result)
+            for row, result in zip(rows, results, strict=True)
+            if key_of(row) in wanted
+        }
+        self.result.add(rows, kept, wanted)
+
+    def _row(self, result: Factorization) -> Row:
+        """The line of a run."""
+        summary = result.summary()
+        names = ("rank", "seed", "error", "relative_error", "iterations", "converged")
+        return {
+            **{name: summary[name] for name in names},
+            "reference_error": self.reference and self.reference.error(result),
+            **{name: summary[name] for name in ("stopped_because", "seconds", "backend", "device")},
+        }
+
+    def _to_caller(self, result: Factorization) -> Factorization:
+        """The factorization with its factors of the library of A."""
+        backend = self.problem.backend
+        W, H = (self.given.give_back(x, backend) for x in (result.W, result.H))
+        return replace(result, W=W, H=H)
+
+    def __repr__(self) -> str:
+        return f"<Sweep of {len(self.plan)} runs, {len(self.missing)} of them to do>"

@@ -1,0 +1,114 @@
+"""What a sweep found: a row a run, and what follows from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..results import Factorization
+from .store import Key, Row, Store, best_of
+
+
+@dataclass(repr=False)
+class SweepResult:
+    """What a sweep found.
+
+    Attributes
+    ----------
+    table : list of dict
+        One row a run, ordered by rank and seed: rank, seed, error, relative_error,
+        reference_error (against the reference, else None), iterations, converged,
+        stopped_because, seconds (its share of its batch's wall time), backend, device.
+    factorizations : dict
+        Those kept, by (rank, seed).
+    store : Store, optional
+        The folder, where the sweep had one.
+    skipped : int
+        Runs that the folder already had.
+    """
+
+    table: list[Row]
+    factorizations: dict[tuple[int, int], Factorization] = field(default_factory=dict)
+    store: Store | None = None
+    skipped: int = 0
+
+    def add(self, rows: list[Row], kept: dict[Key, Factorization], wanted: set[Key]) -> None:
+        """Take in finished runs; of all runs, only the factors that are `wanted` stay."""
+        if self.store is not None:
+            self.store.add(rows, kept)
+        else:
+            held = {**self.factorizations, **kept}
+            self.factorizations = {key: x for key, x in held.items() if key in wanted}
+        self.table += rows
+
+    def best_row(self, rank: int) -> Row:
+        """The row with the lowest error at that rank.
+
+        Raises
+        ------
+        KeyError
+            If there is no run of that rank.
+        """
+        best = best_of(self.table)
+        if rank not in best:
+            raise KeyError(f"no run of rank {rank}; there are ranks {sorted(best)}")
+        return best[rank]
+
+    def best(self, rank: int) -> Factorization:
+        """The factorization with the lowest error at that rank.
+
+        Raises
+        ------
+        KeyError
+            If there is no run of that rank, or its factors were not kept.
+        """
+        return self.factorization(rank, self.best_row(rank)["seed"])
+
+    def factorization(self, rank: int, seed: int) -> Factorization:
+        """The factorization of that rank and seed.
+
+        Raises
+        ------
+        KeyError
+            If its factors were not kept.
+        """
+        if (rank, seed) in self.factorizations:
+            return self.factorizations[rank, seed]
+        if self.store is None or not self.store.factors(rank, seed).exists():
+            raise KeyError(f"the factors of rank {rank} were not kept; sweep with keep='best'")
+        return Factorization.load(self.store.factors(rank, seed))
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Per rank: the number of runs, and median, min and max of their errors over seeds."""
+        return summarize(self.table)
+
+    def __repr__(self) -> str:
+        ranks = sorted({row["rank"] for row in self.table})
+        where = "" if self.store is None else f" in {self.store.path}"
+        return f"<SweepResult of {len(self.table)} runs, ranks {ranks}{where}>"
+
+
+def summarize(table: Iterable[Row]) -> list[dict[str, Any]]:
+    """Per rank: runs, and {error, relative_error, reference_error}_{median, min, max}."""
+    table, rows = list(table), []
+    for rank in sorted({row["rank"] for row in table}):
+        runs = [row for row in table if row["rank"] == rank]
+        row: dict[str, Any] = {"rank": rank, "runs": len(runs)}
+        for name in ("error", "relative_error", "reference_error"):
+            values = [run[name] for run in runs if run[name] is not None]
+            for statistic in ("median", "min", "max"):
+                value = float(getattr(np, statistic)(values)) if values else None
+                row[f"{name}_{statistic}"] = value
+        rows.append(row)
+    return rows
+
+
+def best_rank(summary: list[dict[str, Any]]) -> int | None:
+    """The rank whose median error against the reference is lowest, if there is a reference."""
+    rows = [row for row in summary if row["reference_error_median"] is not None]
+    if not rows:
+        return None
+    return int(min(rows, key=lambda row: float(row["reference_error_median"]))["rank"])

@@ -1,0 +1,103 @@
+"""The types that every room speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.intp]
+"""Places along one side of a matrix, on the host."""
+
+
+class Array(Protocol):
+    """An array of whichever library a backend stands for: what of it the library uses.
+
+    Everything else goes through the namespace `Library.xp`, since libraries differ in methods.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each axis."""
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+
+    @property
+    def dtype(self) -> Any:
+        """The library's own name of the dtype."""
+
+    @property
+    def mT(self) -> Array:  # noqa: N802  the array API's name
+        """The last two axes swapped."""
+
+    def __getitem__(self, key: Any, /) -> Array: ...
+    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+    def __add__(self, other: Any, /) -> Array: ...
+    def __radd__(self, other: Any, /) -> Array: ...
+    def __sub__(self, other: Any, /) -> Array: ...
+    def __rsub__(self, other: Any, /) -> Array: ...
+    def __mul__(self, other: Any, /) -> Array: ...
+    def __rmul__(self, other: Any, /) -> Array: ...
+    def __truediv__(self, other: Any, /) -> Array: ...
+    def __rtruediv__(self, other: Any, /) -> Array: ...
+    def __matmul__(self, other: Any, /) -> Array: ...
+    def __pow__(self, other: Any, /) -> Array: ...
+    def __neg__(self) -> Array: ...
+    def __invert__(self) -> Array: ...
+    def __and__(self, other: Any, /) -> Array: ...
+    def __or__(self, other: Any, /) -> Array: ...
+    def __xor__(self, other: Any, /) -> Array: ...
+    def __lt__(self, other: Any, /) -> Array: ...
+    def __le__(self, other: Any, /) -> Array: ...
+    def __gt__(self, other: Any, /) -> Array: ...
+    def __ge__(self, other: Any, /) -> Array: ...
+    def __bool__(self) -> bool: ...
+    def __float__(self) -> float: ...
+
+
+State = tuple[Array, ...]
+"""What changes from step to step: arrays whose first axis is that of the runs."""
+
+
+class Library(Protocol):
+    """An array library, as far as a matrix, a loss and a rule need it; every `Backend` is one."""
+
+    @property
+    def xp(self) -> Any:
+        """The library's array-API namespace."""
+
+    def asarray(self, x: Array, dtype: Any) -> Array:
+        """`x`, from the host or from this library, on the device; not copied if it is there."""
+
+    def ascontiguous(self, x: Array) -> Array:
+        """`x` in the order of rows, where the library lets its arrays have another."""
+
+    def to_numpy(self, x: Array) -> NDArray[Any]:
+        """The values of `x` on the host."""
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """The matrix product, in the full precision of its operands."""
+
+    def inner(self, x: Array, y: Array) -> Array:
+        """Sum of x * y over the last two axes, in float64."""
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
+        """`x` where a condition holds, and what `otherwise` computes where not."""
+
+
+class Step(Protocol):
+    """A pure, hashable function that `Backend.iterate` applies."""
+
+    @property
+    def measures(self) -> int:
+        """How many numbers of each run it returns."""
+
+    def __call__(self, state: State, *constants: Any) -> tuple[State, Array]:
+        """Next state, and its measures: (measures, runs)."""
+
+    def unmeasured(self, state: State, *constants: Any) -> State:
+        """Next state; needed only where not every step is recorded."""

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from . import images
 from .arrays import is_sparse
-from .datasets import Dataset
+from .datasets import Dataset, images
 from .results import Factorization, atomic_write
 
 Floats = NDArray[np.floating[Any]]

@@ -14,7 +14,6 @@ import numpy as np
 
 from . import datasets
 from .console import backend_option, dtype_option, echo_table, fit_options
-from .images import add_noise
 from .store import KEEP, Row, Store, merge
 from .sweep import SweepResult, best_rank, draw, summarize, sweep
 
@@ -96,7 +95,7 @@ def sweep_command(
     about = {"source": source, "n_images": n_images, "sigma": sigma, "noise_seed": noise_seed}
     A, reference = data.A, None
     if sigma:
-        A, reference = add_noise(A, sigma, noise_seed), A
+        A, reference = datasets.add_noise(A, sigma, noise_seed), A
     show = sys.stderr.isatty() if progress is None else progress
     # A job that is told to end stops as on Ctrl-C.
     handler = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

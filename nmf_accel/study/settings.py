@@ -13,7 +13,6 @@ from ..datasets import Dataset
 from ..rules import SOLVERS
 
 DEFAULT_RANKS = (16, 32, 64, 100, 128, 160, 200, 256)
-DEFAULT_IMAGES = 500
 TASKS = (1, 2, 3)
 
 
@@ -24,9 +23,9 @@ class StudySettings:
     Attributes
     ----------
     dataset : str
-        ``cryptopunks``, ``sprites`` or a folder of images of one size.
+        A name such as ``cryptopunks`` and ``sprites``, or a folder of images of one size.
     n_images : int, optional
-        How many images, from the first; by default 500, or all of a folder.
+        How many images, from the first; by default 500 of those two, or all of a folder.
     tasks : tuple of int
         Which of the tasks 1, 2 and 3.
     ranks : tuple of int
@@ -127,13 +126,14 @@ class StudySettings:
         nmf_accel.datasets.DatasetError
             If there is no such data set.
         """
-        named = self.dataset in ("cryptopunks", "sprites")
-        count = DEFAULT_IMAGES if named and self.n_images is None else self.n_images
+        count = self.n_images
+        if count is None and (named := datasets.NAMED.get(self.dataset)) is not None:
+            count = named.study_images
         data = datasets.load(self.dataset, count)
         if data.pixels is None:
             raise ValueError(
                 f"{self.dataset} is a matrix, and the study needs images: "
-                "cryptopunks, sprites or a folder of images"
+                f"{datasets.image_sources_in_words()}"
             )
         return data
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .dataset import Dataset, of_images
+
 SIZE = 24
 ART_FILES = ("colours", "body", "face", "wear")
 CLEAR = 0
@@ -54,6 +56,16 @@ class Art:
     def number(self, name: str) -> int:
         """Where the category of that name stands."""
         return [category.name for category in self.categories].index(name)
+
+
+def sprites(n_images: int | None = None, seed: int = 0) -> Dataset:
+    """`n_images` (500) pixel-art characters of the project's own, 24 × 24 RGBA, with traits.
+
+    They need no network, look like the punks to the library, and the first k of n are the same
+    as the k that ``sprites(k)`` draws.
+    """
+    pixels, labels = draw_sprites(500 if n_images is None else n_images, seed)
+    return of_images("sprites", pixels, labels)
 
 
 def draw_sprites(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.str_]]]:
@@ -232,7 +244,7 @@ def _sections() -> dict[str, list[str]]:
     """Gather the lines of all data files by section title, without comments."""
     sections: dict[str, list[str]] = {}
     for name in ART_FILES:
-        path = files("nmf_accel") / "data" / f"sprites_{name}.txt"
+        path = files(__package__) / "data" / f"sprites_{name}.txt"
         for line in path.read_text("ascii").splitlines():
             if line.startswith("["):
                 lines = sections.setdefault(line.strip("[]"), [])

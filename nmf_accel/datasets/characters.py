@@ -1,7 +1,7 @@
 """Sprites: 24 x 24 pixel-art characters, drawn from the layers in ``data/sprites_*.txt``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from operator import index
@@ -27,9 +27,9 @@ class Trait:
     kind: str
     kinds: frozenset[str] | None
     without: frozenset[tuple[str, str]]
-    cells: NDArray[np.intp]
-    codes: NDArray[np.uint8]
-    colours: NDArray[np.uint8]
+    cells: NDArray[np.intp] = field(repr=False)
+    codes: NDArray[np.uint8] = field(repr=False)
+    colours: NDArray[np.uint8] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Category:
     """Traits of which a sprite has exactly one; ``ramp``: the codes that they colour, if any."""
 
     name: str
-    traits: tuple[Trait, ...]
-    ramp: NDArray[np.intp]
+    traits: tuple[Trait, ...] = field(repr=False)
+    ramp: NDArray[np.intp] = field(repr=False)
 
     @property
     def names(self) -> NDArray[np.str_]:
@@ -50,7 +50,7 @@ class Category:
 class Art:
     """What the data files say: RGBA by colour code, and the categories in drawing order."""
 
-    palette: NDArray[np.uint8]
+    palette: NDArray[np.uint8] = field(repr=False)
     categories: tuple[Category, ...]
 
     def number(self, name: str) -> int:

@@ -16,7 +16,7 @@ class DatasetError(RuntimeError):
     """A data set is missing, or is not what it claims to be; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A matrix to factorize, and the images behind it if there are any.
 
@@ -41,6 +41,15 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int] | None:
         """(h, w, 3), or None where the columns are no images."""
         return None if self.pixels is None else (*self.pixels.shape[1:3], 3)
+
+    def __repr__(self) -> str:
+        """One line: the arrays would fill the screen."""
+        size = " × ".join(map(str, np.shape(self.A)))
+        if self.image_shape is None:
+            kind = "sparse matrix" if is_sparse(self.A) else "matrix"
+        else:
+            kind = "images of {} × {}".format(*self.image_shape)
+        return f"Dataset({self.name!r}, {size}, {kind})"
 
 
 def of_images(

@@ -7,11 +7,11 @@ import pytest
 from conftest import assert_histories_agree, assert_parity
 
 from nmf_accel import backends, nmf, sweep
+from nmf_accel.cli.sweep import numbers
 from nmf_accel.datasets import add_noise
 from nmf_accel.packing import runs_per_batch
 from nmf_accel.problem import prepare
 from nmf_accel.sweep import best_rank
-from nmf_accel.sweep_cli import numbers
 
 RTOL = 1e-10
 

@@ -1,4 +1,4 @@
-"""What the commands share: options and tables."""
+"""The options that commands share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from .backends import VARIABLE
-from .rules import SOLVERS
-from .settings import PENALTIES, STOPS
-from .starts import INITS
+from ..backends import VARIABLE
+from ..rules import SOLVERS
+from ..settings import PENALTIES, STOPS
+from ..starts import INITS
 
 backend_option = click.option(
     "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
@@ -72,11 +72,3 @@ def fit_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
-
-
-def echo_table(header: list[str], rows: list[list[str]]) -> None:
-    """Print rows in columns; the last column may be long."""
-    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
-    for row in [header, *rows]:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())

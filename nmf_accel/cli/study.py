@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from .console import backend_option, dtype_option, inner_option, solver_option
+from .options import backend_option, dtype_option, inner_option, solver_option
+from .source import SourceCommand
 
 
 class Integers(click.ParamType[tuple[int, ...]]):
@@ -27,7 +28,7 @@ class Integers(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of integers such as 16,32,64", param, ctx)
 
 
-@click.command()
+@click.command(cls=SourceCommand)
 @click.argument("dataset", metavar="SOURCE")
 @click.option("--n-images", type=int, help="From the first. [default: 500, or all of a folder]")
 @click.option("--tasks", type=Integers(), default="1,2,3", show_default=True)
@@ -46,10 +47,10 @@ class Integers(click.ParamType[tuple[int, ...]]):
 def study(progress: bool | None, out: Path, **options: Any) -> None:
     """Do the course project, Tasks 1 to 3, on SOURCE and write a report.
 
-    SOURCE is cryptopunks, sprites or a folder of images of one size. What a former study left
-    in the folder is used where its data and settings were the same.
+    SOURCE is {images} of one size. What a former study left in the folder is used where its
+    data and settings were the same.
     """
-    from .study import MissingExtra, StudySettings, run_study  # late: matplotlib is slow to import
+    from ..study import MissingExtra, StudySettings, run_study  # late: matplotlib is slow to import
 
     show = sys.stderr.isatty() if progress is None else progress
     started = time.perf_counter()

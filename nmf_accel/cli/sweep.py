@@ -12,10 +12,11 @@ from typing import Any
 import click
 import numpy as np
 
-from . import datasets
-from .console import backend_option, dtype_option, echo_table, fit_options
-from .store import KEEP, Row, Store, merge
-from .sweep import SweepResult, best_rank, draw, summarize, sweep
+from .. import datasets
+from ..store import KEEP, Row, Store, merge
+from ..sweep import SweepResult, best_rank, draw, summarize, sweep
+from .options import backend_option, dtype_option, fit_options
+from .tables import echo_table
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 

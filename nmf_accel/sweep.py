@@ -100,16 +100,6 @@ def best_rank(summary: list[dict[str, Any]]) -> int | None:
     return int(min(rows, key=lambda row: float(row["reference_error_median"]))["rank"])
 
 
-def draw(store: Store) -> None:
-    """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs."""
-    from . import plots  # late: matplotlib is slow to import
-
-    if store.rows:
-        figure = plots.sweep(summarize(store.rows))
-        for ending in ("png", "svg"):
-            plots.save(figure, store.path / f"sweep.{ending}")
-
-
 def sweep(
     A: Any,
     ranks: Iterable[int],
@@ -216,8 +206,6 @@ def sweep(
             held=result.factorizations,
             store=folder,
         ).go(missing, progress)
-    if folder is not None:
-        draw(folder)
     result.table.sort(key=lambda row: (row["rank"], row["seed"]))
     return result
 

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from .. import datasets
 from ..store import KEEP, Row, Store, merge
-from ..sweep import SweepResult, best_rank, draw, summarize, sweep
+from ..sweep import SweepResult, best_rank, summarize, sweep
 from .options import backend_option, dtype_option, fit_options
 from .tables import echo_table
 
@@ -104,9 +105,14 @@ def sweep_command(
         result = sweep(
             A, ranks, reference=reference, store=out, about=about, progress=show, **options
         )
+        draw(Store.read(out))
     except KeyboardInterrupt:
-        done = len(Store.read(out).rows) if (out / "sweep.json").exists() else 0
+        store = Store.read(out) if (out / "sweep.json").exists() else None
+        done = len(store.rows) if store else 0
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
+        if store is not None:
+            with suppress(KeyboardInterrupt):  # whoever asks again does without the picture
+                draw(store)
         sys.exit(130)
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -133,6 +139,16 @@ def merge_command(folders: tuple[Path, ...], out: Path) -> None:
     store = merge(folders, out)
     draw(store)
     echo_runs(SweepResult(store.rows, store=store), out, as_json=False)
+
+
+def draw(store: Store) -> None:
+    """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs."""
+    from .. import plots  # late: matplotlib is slow to import
+
+    if store.rows:
+        figure = plots.sweep(summarize(store.rows))
+        for ending in ("png", "svg"):
+            plots.save(figure, store.path / f"sweep.{ending}")
 
 
 def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:

@@ -13,26 +13,27 @@ from .options import backend_option, dtype_option, inner_option, solver_option
 from .source import SourceCommand
 
 
-class Integers(click.ParamType[tuple[int, ...]]):
-    """Comma-separated integers."""
+def _integers(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """``"16,32"`` as (16, 32)."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        message = f"{value!r} is not a list of integers such as 16,32,64"
+        raise click.BadParameter(message) from None
 
-    name = "INT,INT,…"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """``"16,32"`` as (16, 32)."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of integers such as 16,32,64", param, ctx)
+INTEGERS: dict[str, Any] = {"callback": _integers, "metavar": "INT,INT,…"}
 
 
 @click.command(cls=SourceCommand)
 @click.argument("dataset", metavar="SOURCE")
 @click.option("--n-images", type=int, help="From the first. [default: 500, or all of a folder]")
-@click.option("--tasks", type=Integers(), default="1,2,3", show_default=True)
-@click.option("--ranks", type=Integers(), help="[default: 16,32,64,100,128,160,200,256]")
+@click.option("--tasks", **INTEGERS, default="1,2,3", show_default=True)
+@click.option("--ranks", **INTEGERS, help="[default: 16,32,64,100,128,160,200,256]")
 @click.option("--sigma", type=float, default=0.1, show_default=True, help="Of the noise.")
 @click.option("--noise-seed", type=int, default=1, show_default=True, help="Of the noise.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random starts.")

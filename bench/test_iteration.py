@@ -10,13 +10,13 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import timed
-
-from nmf_accel import backends, datasets, nmf
 from nmf_accel.folded import Folded
 from nmf_accel.loop import Loop
 from nmf_accel.problem import prepare
 from nmf_accel.rules import lee_seung
 from nmf_accel.run import versions
+
+from nmf_accel import backends, datasets, nmf
 from nmf_accel.starts import random_start
 
 CHUNK = {500: 100, 10_000: 10}

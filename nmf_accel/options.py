@@ -14,10 +14,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from .losses import LOSSES, Penalties, Penalty
+from .losses import LOSSES, Loss, Penalties, Penalty
 from .solvers import ANY, AUTO, FASTEST, SOLVERS, Solver
 from .starts import INITS
-from .stopping import STOPS
+from .stopping import STOPS, Stop
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,9 @@ class Option:
     open: bool = False
     choices: Callable[[], list[str]] | None = None
 
-    def field(self, default: Any = None) -> Any:
-        """A field of a dataclass for it, maybe with another default."""
-        chosen = self.default if default is None else default
-        return field(default=chosen, metadata={"option": self})
+    def field(self) -> Any:
+        """A field of a dataclass for it."""
+        return field(default=self.default, metadata={"option": self})
 
     def checked(self, name: str, value: Any) -> Any:
         """A value that was given, of its kind; None passes where it is the default.
@@ -90,9 +89,7 @@ def whole(default: Any, help: str, least: int) -> Option:
 
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
     """One of some names: those that the tables hold when it is checked."""
-    return Option(
-        default, help, str, choices=lambda: [name for table in tables for name in table]
-    )
+    return Option(default, help, str, choices=lambda: [name for table in tables for name in table])
 
 
 def penalty(of: str) -> Option:
@@ -130,7 +127,12 @@ class Options:
     ).field()
     check_every: int = whole(10, "For --tol.", 1).field()
     delta: float | None = Option(
-        None, "δ of mu; by default 1e-9 mean(A)^1.5.", float, "positive, e.g. 1e-9", low=0, open=True
+        None,
+        "δ of mu; by default 1e-9 mean(A)^1.5.",
+        float,
+        "positive, e.g. 1e-9",
+        low=0,
+        open=True,
     ).field()
     loss: str = choice("frobenius", "What is minimized.", LOSSES).field()
     solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
@@ -146,8 +148,14 @@ class Options:
 
     def __post_init__(self) -> None:
         check(self)
-        STOPS[self.stop].check(self.method, self.solver, self.inner or 1)
-        if not issubclass(LOSSES[self.loss].model_type, self.method.takes):
+        stop, inner = self.stopping, self.inner or 1
+        if not stop.goes_with(self.method, inner):
+            able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]
+            raise ValueError(
+                f"stop={self.stop!r} {stop.needs}; with {self.solver!r} and inner {inner}, take "
+                f"stop={' or '.join(able)}"
+            )
+        if not issubclass(self.objective.model_type, self.method.takes):
             able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]
             raise ValueError(
                 f"solver is {self.solver!r}, which does not take loss={self.loss!r}; take "
@@ -158,6 +166,16 @@ class Options:
     def method(self) -> Solver:
         """What `solver` names."""
         return SOLVERS[FASTEST if self.solver == AUTO else self.solver]
+
+    @property
+    def objective(self) -> Loss:
+        """What `loss` names."""
+        return LOSSES[self.loss]
+
+    @property
+    def stopping(self) -> Stop:
+        """What `stop` names."""
+        return STOPS[self.stop]
 
     @property
     def penalties(self) -> Penalties:

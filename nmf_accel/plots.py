@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from . import images
-from .arrays import is_sparse
-from .datasets import Dataset
-from .results import Factorization, atomic_write
+from .datasets import Dataset, images
+from .files import atomic_write
+from .matrices import is_sparse
+from .results import Factorization
 
 Floats = NDArray[np.floating[Any]]
 
@@ -55,16 +55,25 @@ def by_weight(result: Factorization) -> Floats:
     """The columns of W, those that carry most first, each scaled to its own maximum."""
     W, H = np.asarray(result.W, dtype=float), np.asarray(result.H, dtype=float)
     order = np.argsort(-np.linalg.norm(W, axis=0) * np.linalg.norm(H, axis=1), kind="stable")
+    return _to_their_maxima(W[:, order])
+
+
+def _to_their_maxima(W: Floats) -> Floats:
+    """Each column divided by its maximum, unless that is zero."""
     peak = W.max(axis=0)
-    scaled: Floats = W[:, order] / np.where(peak > 0, peak, 1.0)[order]
+    scaled: Floats = W / np.where(peak > 0, peak, 1.0)
     return scaled
 
 
 def components(result: Factorization, data: Dataset) -> Figure:
-    """The columns of W, those that carry most first, each scaled to its own maximum."""
-    W = by_weight(result)
+    """The columns of W, each scaled to its own maximum.
+
+    Images stand by what they carry, most first. The heat map of a plain matrix has the columns
+    where W has them, so that its axis gives the number of a column of W and row of H.
+    """
     if data.image_shape is None:
-        return _component_heatmap(W)
+        return _component_heatmap(_to_their_maxima(np.asarray(result.W, dtype=float)))
+    W = by_weight(result)
     shown = min(result.rank, MOST_COMPONENTS)
     figure = Figure(figsize=(7, 7.4), layout="constrained")
     title = f"Columns of W, {shown} of {result.rank}, each scaled to its maximum"
@@ -76,9 +85,13 @@ def components(result: Factorization, data: Dataset) -> Figure:
 def _component_heatmap(W: Floats) -> Figure:
     figure = Figure(figsize=(7, 5), layout="constrained")
     ax = figure.subplots()
-    rows, columns = _steps(W)
-    drawn = ax.imshow(W[::rows, ::columns], aspect="auto", cmap="magma", extent=_extent(W))
-    ax.set(title="Columns of W, each scaled to its maximum", xlabel="component", ylabel="row")
+    (m, d), (rows, columns) = W.shape, _steps(W)
+    extent = (-0.5, d - 0.5, m, 0)  # so that the tick k stands below the middle of column k
+    drawn = ax.imshow(W[::rows, ::columns], aspect="auto", cmap="magma", extent=extent)
+    every = MaxNLocator(nbins=16, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    ax.xaxis.set_major_locator(every)
+    label = "component: column of W, row of H"
+    ax.set(title="Columns of W, each scaled to its maximum", xlabel=label, ylabel="row")
     figure.colorbar(drawn, label="share of the maximum")
     return figure
 

@@ -58,13 +58,16 @@ class Stop(ABC):
 
     sentence: ClassVar[str]
     """Why a run stopped; knows `tol` and `check_every`."""
+    needs: ClassVar[str] = ""
+    """What it needs of a solver, for a message where that is missing."""
     measures: ClassVar[bool] = False
     """Whether it follows what `measure2` gives, and not the error."""
     certifies: ClassVar[bool] = False
-    """Whether its number, relative to the first, is what a result calls `kkt`, with or without tol."""
+    """Whether its number, relative to the first, is what a result calls `kkt`, also without tol."""
 
-    def check(self, solver: Solver, name: str, inner: int) -> None:
-        """Raise ValueError if the rule makes no sense with a solver."""
+    def goes_with(self, solver: Solver, inner: int) -> bool:
+        """Whether the rule makes sense with a solver and so many inner repeats."""
+        return True
 
     def measure2(self, seen: Seen) -> Array:
         """The square of the number, of each run, in float64: (R,)."""
@@ -122,15 +125,12 @@ class Descent(Stop):
     """What coordinate descent met on its way, as of scikit-learn's solver 'cd'."""
 
     sentence = "the violation met in descent fell to tol = {tol:g} of the first"
+    needs = "is what one pass of solver='hals' met"
     measures = True
 
-    def check(self, solver: Solver, name: str, inner: int) -> None:
-        """It is that of one pass of descent."""
-        if not solver.descends or inner > 1:
-            raise ValueError(
-                f"stop='descent' is what one pass of solver='hals' met; with {name!r} and "
-                f"inner {inner}, take stop='kkt' or 'error'"
-            )
+    def goes_with(self, solver: Solver, inner: int) -> bool:
+        """Whether it is one pass of descent."""
+        return solver.descends and inner == 1
 
     def measure2(self, seen: Seen) -> Array:
         """The squared sum of the violations that both half-steps met."""

@@ -31,7 +31,7 @@ class Array(Protocol):
         """The library's own name of the dtype."""
 
     @property
-    def mT(self) -> Array:  # noqa: N802  the array API's name
+    def mT(self) -> Array:
         """The last two axes swapped."""
 
     def __getitem__(self, key: Any, /) -> Array: ...

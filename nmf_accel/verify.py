@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .datasets import draw_sprites
 from .factorize import nmf
-from .sprites import draw_sprites
 
 N_IMAGES = 200
 MAX_ITER = 300

@@ -15,6 +15,7 @@ from hypothesis import settings
 from reference import reference_nmf
 
 from nmf_accel import backends, datasets, nmf
+from nmf_accel.backends import registry
 
 if folder := os.environ.get(datasets.FOLDER_VARIABLE):
     # Tests change the working directory; a relative folder is meant from where pytest started.
@@ -75,10 +76,10 @@ def _strict_backend(tmp_path_factory):
     points = "[nmf_accel.backends]\nstrict = strict_backend:StrictBackend\n"
     (info / "entry_points.txt").write_text(points)
     sys.path.append(str(site))
-    backends._registered.cache_clear()
+    registry._registered.cache_clear()
     yield
     sys.path.remove(str(site))
-    backends._registered.cache_clear()
+    registry._registered.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from reference import reference_nmf
 
-from nmf_accel import datasets, images
+from nmf_accel import datasets
 from nmf_accel.study import DEFAULT_RANKS
 
 FILE = Path(__file__).with_name("denoising_oracle.json")
@@ -18,7 +18,7 @@ SIGMA, NOISE_SEED = 0.1, 1
 
 def main():
     A = datasets.cryptopunks(500).A
-    noisy = images.add_noise(A, SIGMA, NOISE_SEED)
+    noisy = datasets.add_noise(A, SIGMA, NOISE_SEED)
     found = {"fit_error_by_rank": {}, "clean_error_by_rank": {}}
     for rank in DEFAULT_RANKS:
         W, H, errors = reference_nmf(noisy, rank)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nmf_accel import nmf, project, sweep
-from nmf_accel.arrays import as_matrix
+from nmf_accel.intake import Given
 
 GOOD = np.random.default_rng(0).random((6, 5))
 
@@ -61,7 +61,7 @@ def test_starts_and_sweeps(backend):
 
 def test_it_is_not_copied_and_not_written_to():
     A = GOOD.copy()
-    assert np.shares_memory(as_matrix(Tensor(A)), A)
+    assert np.shares_memory(Given.of(Tensor(A)).array, A)
     nmf(Tensor(A), 2, max_iter=5, backend="numpy")
     np.testing.assert_array_equal(A, GOOD)
 

@@ -10,9 +10,11 @@ from conftest import require_or_skip, run_python
 from strict_backend import DEVICE, StrictBackend
 
 from nmf_accel import BackendError, backends, nmf
+from nmf_accel.backends import registry
 from nmf_accel.backends.base import Backend, Probe
-from nmf_accel.backends.cupy_backend import CupyBackend
+from nmf_accel.backends.cupy_backend import kernels as cupy_kernels
 from nmf_accel.backends.jax_backend import JaxBackend
+from nmf_accel.solvers.multiplicative import multiply_divide
 
 A = np.array([[1.0, 2.0], [3.0, 4.0]])
 GPU = Probe(True, device="a GPU", version="1", accelerated=True)
@@ -39,16 +41,16 @@ def pretend(monkeypatch):
 @pytest.fixture
 def third_party(monkeypatch):
     """``third_party(name, value)``: register one more backend."""
-    plain = backends.entry_points
+    plain = registry.entry_points
 
     def register(name, value):
         point = EntryPoint(name, value, backends.GROUP)
-        monkeypatch.setattr(backends, "entry_points", lambda group: [*plain(group=group), point])
-        backends._registered.cache_clear()
+        monkeypatch.setattr(registry, "entry_points", lambda group: [*plain(group=group), point])
+        registry._registered.cache_clear()
 
     yield register
     monkeypatch.undo()
-    backends._registered.cache_clear()
+    registry._registered.cache_clear()
 
 
 def test_built_in_ones_come_first_then_those_of_others():
@@ -99,7 +101,7 @@ class TestChoice:
     def test_a_library_that_cannot_reach_a_gpu_is_not_probed(self, monkeypatch):
         monkeypatch.setattr(backends.get("jax"), "can_accelerate", lambda: False)
         monkeypatch.setattr(backends.get("cupy"), "can_accelerate", lambda: False)
-        monkeypatch.setattr(backends, "probe", lambda name: pytest.fail("probed"))
+        monkeypatch.setattr(registry, "probe", lambda name: pytest.fail("probed"))
         assert backends.resolve("auto").name == "numpy"
 
     @pytest.mark.parametrize("name", ["numpy", "strict"])
@@ -238,15 +240,13 @@ main(["backends"])
 
     def test_the_kernel_is_the_update_rule(self):
         cupy = pytest.importorskip("cupy")
-        kernel = CupyBackend()._multiply_divide
+        kernel = cupy_kernels.multiply_divide_kernel()
         assert isinstance(kernel, cupy.ElementwiseKernel)
         x, n, d, delta = 3.0, 5.0, 7.0, 0.5
         values = {"x": x, "n": n, "d": d, "delta": delta}
         assert {p.name for p in kernel.in_params} == set(values)
         exec(kernel.operation, {}, values)  # C and Python agree on it
-        expected = backends.get("numpy").multiply_divide(
-            *(np.array([v]) for v in (x, n, d)), delta=delta
-        )
+        expected = multiply_divide(None, *(np.array([v]) for v in (x, n, d)), delta)
         assert values["y"] == expected[0]
 
 
@@ -306,10 +306,11 @@ def test_synchronize_waits_for_results(backend, monkeypatch):
 
 def test_multiply_divide_writes_to_its_third_argument_at_most(backend):
     library: Backend = backends.get(backend)
+    kernel = library.kernel("multiply_divide", multiply_divide)
     values = [np.full((1, 2, 3), v) for v in (3.0, 5.0, 7.0)]
     with library.scope():
         x, n, d = (library.asarray(v.copy(), v.dtype) for v in values)
-        y = library.multiply_divide(x, n, d, 0.5)
+        y = kernel(library, x, n, d, 0.5)
         np.testing.assert_array_equal(library.to_numpy(y), 3.0 * (5.0 / 7.5))
         np.testing.assert_array_equal(library.to_numpy(x), values[0])
         np.testing.assert_array_equal(library.to_numpy(n), values[1])
@@ -339,9 +340,9 @@ class TestCupyScope:
     def test_it_is_that_of_the_entries(self, monkeypatch):
         pytest.importorskip("cupyx.scipy.sparse")
         from cupyx.scipy.sparse import csr_matrix
+        from nmf_accel.sparse import Sparse
 
         from nmf_accel.backends import cupy_backend
-        from nmf_accel.sparse import Sparse
 
         entries = type("Entries", (), {"device": "the second GPU"})()
         matrix = object.__new__(csr_matrix)
@@ -350,4 +351,4 @@ class TestCupyScope:
         backend = cupy_backend.CupyBackend()
         assert backend.owns(matrix)
         assert backend.scope(matrix) == "the second GPU"
-        assert backend.scope(Sparse(matrix, matrix)) == "the second GPU"
+        assert backend.scope(Sparse(matrix, matrix, backend, 0.0)) == "the second GPU"

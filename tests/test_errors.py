@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from conftest import assert_histories_agree
 
-from nmf_accel import backends, loop, nmf
-from nmf_accel.loop import Iteration, iteration
-from nmf_accel.rules import make
+from nmf_accel import backends, nmf
+from nmf_accel.core import Iteration, iteration
+from nmf_accel.losses import LOSSES, frobenius
+from nmf_accel.solvers import SOLVERS
+from nmf_accel.stopping import STOPS
 
 RANKS = (16, 64, 256)
 ACCURACY = {"float64": 1e-10, "float32": 1e-5}
@@ -68,8 +70,8 @@ def test_an_exact_fit_is_reached(backend):
 def test_where_the_free_formula_fails_the_residual_takes_over(dtype, monkeypatch):
     A, W, H = (x.astype(dtype) for x in low_rank())
     calls = []
-    direct = loop.residual2
-    monkeypatch.setattr(loop, "residual2", lambda *a: calls.append(1) or direct(*a))
+    direct = frobenius.residual2
+    monkeypatch.setattr(frobenius, "residual2", lambda *a: calls.append(1) or direct(*a))
     nmf(A, 1, max_iter=20, backend="numpy")
     assert not calls
     result = nmf(A, 3, W0=W, H0=H, max_iter=20, backend="numpy")
@@ -197,6 +199,8 @@ def test_steps_are_compared_without_calling_python():
     assert Iteration.__eq__ is object.__eq__
     assert Iteration.__hash__ is object.__hash__
     backend = backends.get("jax")
-    step = iteration(backend, make("hals", 5), False, "kkt")
-    assert iteration(backend, make("hals", 5), False, "kkt") is step
-    assert iteration(backend, make("hals", 4), False, "kkt") is not step
+    make, loss = SOLVERS["hals"].make, LOSSES["frobenius"]
+    step = iteration(backend, make(5), loss, STOPS["kkt"])
+    assert iteration(backend, make(5), loss, STOPS["kkt"]) is step
+    assert iteration(backend, make(4), loss, STOPS["kkt"]) is not step
+    assert iteration(backend, make(5), loss.direct(), STOPS["kkt"]) is not step

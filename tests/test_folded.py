@@ -9,9 +9,12 @@ from conftest import assert_parity
 from threadpoolctl import threadpool_limits
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.folded import LEAST_SIZE, MOST_LAYERS, Folded, layers
-from nmf_accel.measures import residual2
-from nmf_accel.problem import prepare
+from nmf_accel.backends.base import Backend
+from nmf_accel.backends.numpy_backend import kernels
+from nmf_accel.backends.numpy_backend.folded import LEAST_SIZE, MOST_LAYERS, Folded, layers
+from nmf_accel.intake import Given, prepare
+from nmf_accel.losses import frobenius
+from nmf_accel.losses.frobenius import residual2
 
 RNG = np.random.default_rng(0)
 BOTH = RNG.random((60, 90))
@@ -29,25 +32,26 @@ MATRICES = {
 
 def unfolded(monkeypatch, function):
     with monkeypatch.context() as patch:
-        patch.setattr(type(backends.get("numpy")), "folds", False)
+        patch.setattr(type(backends.get("numpy")), "arrange", Backend.arrange)
         return function()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("A", MATRICES.values(), ids=MATRICES)
 def test_products(A, dtype):
-    problem = prepare(A, dtype, backend="numpy")
+    problem = prepare(Given.of(A), dtype, backend="numpy")
     folded, A = problem.A, A.astype(dtype)
     assert isinstance(folded, Folded)
-    A = A if problem.rows is None else A[problem.rows]
-    A = A if problem.columns is None else A[:, problem.columns]
-    assert np.array_equal(folded.matrix, A)
-    assert np.array_equal(folded[3:9, :], A[3:9])
-    assert problem.entries < A.size / 2
+    rows, columns = problem.frame.rows.index, problem.frame.columns.index
+    A = A if rows is None else A[rows]
+    A = A if columns is None else A[:, columns]
+    assert np.array_equal(folded.array, A)
+    assert np.array_equal(folded.rows(slice(3, 9)), A[3:9])
+    assert folded.entries < A.size / 2
     for matrix, expected in ((folded, A), (folded.T, A.T)):
         assert matrix.shape == expected.shape
         Y = RNG.random((5, matrix.shape[0])).astype(dtype)
-        assert_parity(matrix.rmatmul(Y), Y @ expected, 1e-14 if dtype == "float64" else 1e-6)
+        assert_parity(matrix.times(Y), Y @ expected, 1e-14 if dtype == "float64" else 1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -100,11 +104,11 @@ def test_peak_memory(zeros):
     A = np.repeat(np.repeat(RNG.random((500, 500)), 2, 0), 2, 1)
     A[:zeros], A[:, :zeros] = 0, 0
     tracemalloc.start()
-    problem = prepare(A, backend="numpy")
+    problem = prepare(Given.of(A), backend="numpy")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(problem.A, Folded)
-    assert problem.A.matrix.flags.c_contiguous
+    assert problem.A.array.flags.c_contiguous
     assert peak < 2.1 * A.nbytes
 
 
@@ -135,7 +139,7 @@ def test_the_results_are_the_same(monkeypatch, options, zeros):
     if zeros:
         A[5], A[:, 7] = 0, 0
     factorize = partial(nmf, A, 4, max_iter=30, backend="numpy", **options)
-    assert isinstance(prepare(A, backend="numpy").A, Folded)
+    assert isinstance(prepare(Given.of(A), backend="numpy").A, Folded)
     result, expected = factorize(), unfolded(monkeypatch, factorize)
     assert_parity(result.W, expected.W, 1e-9)
     assert_parity(result.H, expected.H, 1e-9)
@@ -156,15 +160,15 @@ def test_the_estimator(monkeypatch, solver):
     fit = sklearn.NMF(4, **options, backend="numpy").fit
     expected = unfolded(monkeypatch, lambda: fit(BOTH).components_)
     seen = []
-    monkeypatch.setattr(Folded, "rmatmul", lambda *x, f=Folded.rmatmul: seen.append(1) or f(*x))
+    monkeypatch.setattr(Folded, "times", lambda *x, f=Folded.times: seen.append(1) or f(*x))
     assert_parity(fit(BOTH).components_, expected, 1e-10)
     assert len(seen) >= 40
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_sweep(monkeypatch, threads):
-    monkeypatch.setattr("nmf_accel.backends.threads.LEAST_ROWS", 1)
-    monkeypatch.setattr("nmf_accel.backends.threads.LEAST_SHARE", 1)
+    monkeypatch.setattr("nmf_accel.backends.numpy_backend.schedule.LEAST_ROWS", 1)
+    monkeypatch.setattr("nmf_accel.backends.numpy_backend.schedule.LEAST_SHARE", 1)
     run = partial(sweep, BOTH, [2, 5], 4, max_iter=50, backend="numpy", reference=BOTH, keep="all")
     with threadpool_limits(threads, "blas"):
         result, expected = run(), unfolded(monkeypatch, run)
@@ -176,8 +180,8 @@ def test_a_sweep(monkeypatch, threads):
 
 
 def test_punks(monkeypatch, punks):
-    problem = prepare(punks, backend="numpy")
-    assert problem.entries < 0.85 * punks.any(axis=1).sum() * 500
+    problem = prepare(Given.of(punks), backend="numpy")
+    assert problem.A.entries < 0.85 * punks.any(axis=1).sum() * 500
     factorize = partial(nmf, punks, 16, max_iter=1000, backend="numpy")
     result, expected = factorize(), unfolded(monkeypatch, factorize)
     assert_parity(result.W, expected.W, 1e-10)
@@ -187,10 +191,10 @@ def test_punks(monkeypatch, punks):
 
 def test_numpy_computes_the_residual_where_it_is_needed_and_no_iteration_twice(monkeypatch):
     A = RNG.random((30, 3)) @ RNG.random((3, 20))
-    numpy, steps, careful = type(backends.get("numpy")), [], []
-    monkeypatch.setattr("nmf_accel.loop.residual2", lambda *x: careful.append(1) or residual2(*x))
-    divide = numpy.multiply_divide
-    monkeypatch.setattr(numpy, "multiply_divide", lambda *x: steps.append(1) or divide(*x))
+    steps, careful = [], []
+    monkeypatch.setattr(frobenius, "residual2", lambda *x: careful.append(1) or residual2(*x))
+    divide = kernels.multiply_divide
+    monkeypatch.setattr(kernels, "multiply_divide", lambda *x: steps.append(1) or divide(*x))
     result = nmf(A, 3, max_iter=2000, backend="numpy")
     trusted = np.flatnonzero(result.errors**2 < 1e-5 * result.norm**2)[0]
     assert 10 < trusted < 1900

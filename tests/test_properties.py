@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from reference import reference_nmf
 
 from nmf_accel import backends, nmf
-from nmf_accel.rules import SOLVERS
+from nmf_accel.solvers import SOLVERS
 
 ENTRIES = st.just(0.0) | st.floats(1e-3, 1e3)
 SHAPES = st.sampled_from([(5, 4), (2, 6), (1, 3)])  # few, for JAX compiles each

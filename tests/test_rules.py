@@ -1,7 +1,5 @@
 """The solvers besides Lee and Seung's: against their definitions, and on every backend."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,7 +8,10 @@ from scipy.optimize import nnls
 
 from nmf_accel import StoreError, backends, nmf, sweep
 from nmf_accel.cli import main
-from nmf_accel.rules import SOLVERS, Repeated, lee_seung, make
+from nmf_accel.losses import Quadratic
+from nmf_accel.solvers import SOLVERS
+from nmf_accel.solvers.multiplicative import lee_seung
+from nmf_accel.solvers.repeated import Repeated
 
 VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg", 10)]
 SETTINGS = pytest.mark.parametrize(("solver", "inner"), VARIANTS)
@@ -24,11 +25,19 @@ def half_problem(runs=2, d=21, m=60, n=70):
     return X, Y @ A, Y @ Y.mT, Y, A
 
 
+def make(solver, inner=None):
+    """The rule of a solver."""
+    return SOLVERS[solver].make(inner or SOLVERS[solver].inner)
+
+
 def apply(backend, rule, *arrays):
-    """A rule on arrays of the host."""
+    """A rule on arrays X, N and G of the host."""
     with backend.scope():
         arrays = [backend.asarray(x, x.dtype) for x in arrays]
-        function = partial(rule, backend)
+
+        def function(X, N, G, l1):
+            return rule(backend, X, Quadratic(N, G), l1)
+
         if backend.name == "jax":
             import jax
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from conftest import assert_histories_agree, assert_parity, require_or_skip
 
 from nmf_accel import BackendError, Factorization, backends, nmf, project, sweep
-from nmf_accel.arrays import fingerprint
 from nmf_accel.cli import main
+from nmf_accel.intake import fingerprint
 
 rng = np.random.default_rng(0)
 A = rng.random((40, 30)) * (rng.random((40, 30)) < 0.2)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from nmf_accel import Factorization, StoreError, sweep
 from nmf_accel.cli import main
-from nmf_accel.store import Store, merge
+from nmf_accel.sweeps import Store, merge
 
 RANKS = [2, 3, 4, 5, 6, 7]
 COMMAND = ["sprites", "--n-images", "40", "--seeds", "2", "--max-iter", "400", "--backend", "numpy"]

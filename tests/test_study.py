@@ -12,8 +12,9 @@ from PIL import Image
 from reference import reference_nmf
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from nmf_accel import backends, datasets, images
+from nmf_accel import backends, datasets
 from nmf_accel.cli import main
+from nmf_accel.datasets import images
 from nmf_accel.study import (
     DEFAULT_RANKS,
     Runs,

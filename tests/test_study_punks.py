@@ -8,7 +8,8 @@ from make_denoising_oracle import FILE
 from PIL import Image
 from reference import reference_nmf
 
-from nmf_accel import datasets, images
+from nmf_accel import datasets
+from nmf_accel.datasets import images
 from nmf_accel.study import DEFAULT_RANKS, Runs, StudySettings, study_denoising, study_images
 from nmf_accel.study.denoising import against_clean, lowest
 

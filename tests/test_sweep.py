@@ -7,11 +7,11 @@ import pytest
 from conftest import assert_histories_agree, assert_parity
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.images import add_noise
-from nmf_accel.packing import runs_per_batch
-from nmf_accel.problem import prepare
-from nmf_accel.sweep import best_rank
-from nmf_accel.sweep_cli import numbers
+from nmf_accel.cli.sweep import numbers
+from nmf_accel.datasets import add_noise
+from nmf_accel.intake import Given, prepare
+from nmf_accel.sweeps import best_rank
+from nmf_accel.sweeps.memory import runs_per_batch
 
 RTOL = 1e-10
 
@@ -61,7 +61,7 @@ def test_each_run_stops_by_itself(A, backend):
 
 def test_several_batches_give_the_same(A, backend):
     whole = sweep(A, [3], seeds=5, max_iter=20, backend=backend, keep="all")
-    problem = prepare(A, backend=backend)
+    problem = prepare(Given.of(A), backend=backend)
     memory = next(
         k for k in range(10**6, 10**9, 10**5) if fits(problem, memory=k) and fits(problem, k) == 2
     )
@@ -90,7 +90,7 @@ def test_one_compilation_per_rank_on_jax(sprites):
 
 def test_a_last_batch_that_is_smaller_compiles_nothing_on_jax(sprites):
     A = sprites[:, :38]
-    problem = prepare(A, backend="jax")
+    problem = prepare(Given.of(A), backend="jax")
     memory = next(k for k in range(10**6, 10**9, 10**5) if fits(problem, k) == 3)
     before = backends.get("jax").compiled._cache_size()
     result = sweep(A, [3], seeds=5, max_iter=20, backend="jax", memory=memory)
@@ -101,7 +101,7 @@ def test_a_last_batch_that_is_smaller_compiles_nothing_on_jax(sprites):
 def test_memory_stays_within_the_cap(sprites):
     sweep(sprites, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
     memory = 200_000_000
-    problem = prepare(sprites, backend="numpy")
+    problem = prepare(Given.of(sprites), backend="numpy")
     size = runs_per_batch(problem, 64, 200, memory)
     assert 10 < size < 100, "several batches of several runs, or this test says nothing"
     tracemalloc.start()

@@ -15,13 +15,22 @@ from test_sweep import assert_equals_single_runs
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.backends import threads
-from nmf_accel.loop import Loop
-from nmf_accel.problem import prepare
-from nmf_accel.rules import make
-from nmf_accel.sparse import Sparse
+from nmf_accel.backends.numpy_backend import schedule, shared, threads
+from nmf_accel.core import Loop
+from nmf_accel.intake import Given, prepare
+from nmf_accel.matrices import Dense, Sparse
+from nmf_accel.solvers import SOLVERS
 
 THREADS = 3
+NUMPY = backends.get("numpy")
+
+
+def dense(A):
+    return Dense(A, NUMPY)
+
+
+def sparse(A):
+    return NUMPY.matrix(Sparse.by_rows(csr_array(A), NUMPY))
 
 
 def blas_threads():
@@ -31,8 +40,9 @@ def blas_threads():
 @pytest.fixture(autouse=True)
 def _three_threads(monkeypatch):
     """Threads as on a machine with three cores, for factors of any size."""
-    for name in ("LEAST_ROWS", "LEAST_SHARE", "LEAST_WORK"):
-        monkeypatch.setattr(threads, name, 1)
+    monkeypatch.setattr(schedule, "LEAST_ROWS", 1)
+    monkeypatch.setattr(schedule, "LEAST_SHARE", 1)
+    monkeypatch.setattr(shared, "LEAST_WORK", 1)
     with threadpool_limits(THREADS, "blas"):
         assert blas_threads() == THREADS
         yield
@@ -48,16 +58,16 @@ class Step:
     def __call__(self, state, A):
         (x,) = state
         self.also(x)
-        return (x + A[0, 0],), x[:, 0, 0][None]
+        return (x + A.array[0, 0],), x[:, 0, 0][None]
 
     def unmeasured(self, state, A):
         return self(state, A)[0]
 
 
-def iterate(runs, also, count, stride=None):
+def iterate(runs, also, count, record_every=None):
     """Run r of the start is r everywhere."""
     x = np.arange(float(runs))[:, None, None] * np.ones((runs, 2, 5))
-    return backends.get("numpy").iterate(Step(also), (x,), (np.ones((3, 5)),), count, stride)
+    return NUMPY.iterate(Step(also), (x,), (dense(np.ones((3, 5))),), count, record_every)
 
 
 @pytest.fixture
@@ -130,7 +140,7 @@ def test_a_run_left_over_is_passed_on():
 def test_threads_have_as_much_to_do(threads_, count):
     with threadpool_limits(threads_, "blas"):
         for runs in range(threads_, 5 * threads_):
-            parts = threads.stacks(runs, 2, np.ones((3, 5)))
+            parts = schedule.stacks(runs, 2, dense(np.ones((3, 5))))
             assert np.array_equal(np.concatenate([np.r_[x] for x in parts]), np.arange(runs))
             sizes = [x.stop - x.start for x in parts]
             assert max(sizes) <= runs // threads_
@@ -144,7 +154,7 @@ def makespan(sizes, threads_, count):
     """When the last piece ends if each takes as long as it should."""
     free, ready = [0] * threads_, [0] * len(sizes)
     done = np.zeros(len(sizes), dtype=int)
-    for _, k, steps in threads.pieces(sizes, threads_, count):
+    for _, k, steps in schedule.pieces(sizes, threads_, count):
         thread = free.index(min(free))
         free[thread] = ready[k] = max(free[thread], ready[k]) + steps * sizes[k]
         done[k] += steps
@@ -153,44 +163,44 @@ def makespan(sizes, threads_, count):
 
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
-    problem = prepare(sprites[:, :40], backend="numpy")
+    problem = prepare(Given.of(sprites[:, :40]), backend="numpy")
     starts = [problem.draw(4, seed, "random") for seed in range(7)]
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
     found = []
     for chunks in ([20], [1] * 20, [3, 5, 12]):
-        loop = Loop(problem, make(solver), W0, H0, 1e-9)
+        loop = Loop(problem, SOLVERS[solver].make(1), W0, H0, 1e-9)
         measured = np.concatenate([loop.advance(count) for count in chunks])
         found.append((measured, *loop.state))
     for other in found[1:]:
         assert all(np.array_equal(x, y) for x, y in zip(found[0], other, strict=True))
 
 
-@pytest.mark.parametrize(("rows", "shared"), [(64, True), (65, False)])
-def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, shared):
-    A = np.ones((3, 5))
-    monkeypatch.setattr(threads, "LEAST_ROWS", 2 * rows)
-    assert bool(threads.stacks(7, 64, A)) is shared
-    assert threads.stacks(7, 64, Sparse(csr_array(A), csr_array(A).T))
-    monkeypatch.setattr(threads, "SMALL", 14)
-    assert not threads.stacks(7, 64, A)
-    monkeypatch.setattr(threads, "LEAST_ROWS", rows)
-    assert bool(threads.stacks(7, 64, A)) is shared
+@pytest.mark.parametrize(("rows", "several"), [(64, True), (65, False)])
+def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, several):
+    A = dense(np.ones((3, 5)))
+    monkeypatch.setattr(schedule, "LEAST_ROWS", 2 * rows)
+    assert bool(schedule.stacks(7, 64, A)) is several
+    assert schedule.stacks(7, 64, sparse(A.array))
+    monkeypatch.setattr(schedule, "SMALL", 14)
+    assert not schedule.stacks(7, 64, A)
+    monkeypatch.setattr(schedule, "LEAST_ROWS", rows)
+    assert bool(schedule.stacks(7, 64, A)) is several
 
 
 @pytest.mark.parametrize("solver", ["mu", "hals", "bpp"])
 def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
-    shared = []
-    iterate = threads.iterate
+    stacks = []
+    iterate = schedule.iterate
 
     def watched(*args):
-        shared.append(len(args[2]))
+        stacks.append(len(args[2]))
         return iterate(*args)
 
-    monkeypatch.setattr(threads, "iterate", watched)
+    monkeypatch.setattr(schedule, "iterate", watched)
     A = sprites[:, :40]
     settings = {"max_iter": 40, "tol": 1e-3, "solver": solver}
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)
-    assert 4 in shared
+    assert 4 in stacks
     assert_equals_single_runs(result, A, "numpy", **settings)
 
 
@@ -202,15 +212,15 @@ def test_results_are_those_of_single_runs_on_punks(punks):
 
 
 def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):
-    A = Sparse(*backends.get("numpy").sparse(csr_array(np.eye(300, 70))))
-    assert threads.worth_sharing(1, 8 * 70 // 370, A)
-    assert not threads.worth_sharing(1, 8 * 70 // 370 + 1, A)
-    monkeypatch.setattr(threads, "LEAST_WORK", 71)
-    assert not threads.worth_sharing(1, 1, A)
-    assert threads.worth_sharing(2, 1, A)
-    assert not threads.worth_sharing(2, 1, np.eye(300, 70))
+    A = sparse(np.eye(300, 70))
+    assert shared.worth_sharing(1, 8 * 70 // 370, A)
+    assert not shared.worth_sharing(1, 8 * 70 // 370 + 1, A)
+    monkeypatch.setattr(shared, "LEAST_WORK", 71)
+    assert not shared.worth_sharing(1, 1, A)
+    assert shared.worth_sharing(2, 1, A)
+    assert not shared.worth_sharing(2, 1, dense(np.eye(300, 70)))
     with threadpool_limits(1, "blas"):
-        assert not threads.worth_sharing(2, 1, A)
+        assert not shared.worth_sharing(2, 1, A)
 
 
 @pytest.mark.parametrize("shape", [(300, 70), (70, 300), (2, 1)])
@@ -218,34 +228,34 @@ def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):
 @pytest.mark.parametrize("density", [0.1, 0.01])
 def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density):
     rng = np.random.default_rng(0)
-    dense = rng.random(shape) * (rng.random(shape) < density)
-    A = Sparse(*backends.get("numpy").sparse(csr_array(dense)))
+    whole = rng.random(shape) * (rng.random(shape) < density)
+    A = sparse(whole)
     with ThreadPoolExecutor(THREADS) as pool:
-        shared = threads.share(A, pool, THREADS)
-        assert len(shared.blocks) <= THREADS
-        for _, block in shared.blocks:
+        parts = shared.share(A, pool, THREADS)
+        assert len(parts.blocks) <= THREADS
+        for _, block in parts.blocks:
             assert not block.nnz or np.shares_memory(block.data, A.matrix.data)
         if density * shape[0] * shape[1] > 1000:
-            assert len(shared.blocks) == THREADS
-            stored = [block.nnz for _, block in shared.blocks]
+            assert len(parts.blocks) == THREADS
+            stored = [block.nnz for _, block in parts.blocks]
             assert max(stored) < 1.5 * min(stored)
         if transposed:
-            shared, dense = shared.T, dense.T
-        Y = rng.random((5, dense.shape[0]))
-        np.testing.assert_allclose(shared.rmatmul(Y), Y @ dense, rtol=1e-13)
+            parts, whole = parts.T, whole.T
+        Y = rng.random((5, whole.shape[0]))
+        np.testing.assert_allclose(parts.times(Y), Y @ whole, rtol=1e-13)
 
 
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatch):
     calls = []
-    share = threads.share
-    monkeypatch.setattr(threads, "share", lambda *a: calls.append(1) or share(*a))
+    share = shared.share
+    monkeypatch.setattr(shared, "share", lambda *a: calls.append(1) or share(*a))
     for A in (sprites[:, :40], sprites[:, :40].T):
-        sparse, dense = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(A), A))
+        found, expected = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(A), A))
         assert calls
         calls.clear()
-        assert_parity(sparse.W, dense.W, 1e-10)
-        assert_parity(sparse.H, dense.H, 1e-10)
+        assert_parity(found.W, expected.W, 1e-10)
+        assert_parity(found.H, expected.H, 1e-10)
     assert blas_threads() == THREADS
 
 

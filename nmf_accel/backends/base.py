@@ -148,7 +148,7 @@ class Backend(ABC):
         return chosen
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
-        """This backend's own form of a solver's kernel, or the `default`, which is generic.
+        """Look up the backend's own form of a solver's kernel, or the `default`, which is generic.
 
         Both are functions of the backend and the same arguments.
         """

@@ -66,9 +66,7 @@ def probe(name: str) -> Probe:
         return Probe(False, str(error))
 
 
-def resolve(
-    name: str | None = None, A: object = None, kind: type[Matrix] = Dense
-) -> Backend:
+def resolve(name: str | None = None, A: object = None, kind: type[Matrix] = Dense) -> Backend:
     """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
 
     Parameters

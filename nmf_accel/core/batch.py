@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses import LOSSES
 from ..options import Options
 from ..results import Factorization
-from ..stopping import STOPS, relative
+from ..stopping import relative
 from ..types import Array
 from .loop import Loop, chunks
 from .problem import Point, Problem
@@ -55,9 +54,7 @@ class Run:
     stopped_because: str = ""
     factors: tuple[Array, Array] | None = None
 
-    def add(
-        self, count: int, errors: NDArray[np.float64], watched: float, seconds: float
-    ) -> None:
+    def add(self, count: int, errors: NDArray[np.float64], watched: float, seconds: float) -> None:
         """Record a chunk."""
         if not self.errors:
             self.first_chunk = (count, seconds)
@@ -103,8 +100,8 @@ class Batch:
         self.problem = problem
         self.options = options = settle(options, problem)
         self.every = options.check_every if checked or options.tol else None
-        self.stop_rule = stop = STOPS[options.stop]
-        loss, penalties = LOSSES[options.loss], options.penalties
+        self.stop_rule = stop = options.stopping
+        loss, penalties = options.objective, options.penalties
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
         self.first = stop.first(start) if needed else None
@@ -236,6 +233,6 @@ class Batch:
         """The factorization of a batch of one, with the KKT residual where it stands."""
         assert self.start_kkt is not None  # of a batch of one it is measured
         W, H = self.problem.factors(self.loop.state)
-        loss, penalties = LOSSES[self.options.loss], self.options.penalties
+        loss, penalties = self.options.objective, self.options.penalties
         kkt = Point(self.problem, W, H, loss, penalties).kkt[0]
         return replace(self.result(), kkt=relative(kkt, self.start_kkt))

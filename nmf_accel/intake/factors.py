@@ -60,9 +60,7 @@ def checked_factor(
     given, backend = Given.of(factor, name), problem.backend
     working_dtype(given.array.dtype, None, name)  # refuses what are no real numbers
     if given.shape != shape:
-        raise ValueError(
-            f"{name} has shape {given.shape}; with this A and rank it must be {shape}"
-        )
+        raise ValueError(f"{name} has shape {given.shape}; with this A and rank it must be {shape}")
     if given.home.name not in ("numpy", backend.name):
         raise ValueError(
             f"{name} is a {given.home.name} array, but this runs on {backend.name}; give a NumPy "

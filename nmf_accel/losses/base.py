@@ -76,6 +76,11 @@ class Loss(ABC):
 
     model_type: ClassVar[type[Any]]
     """The type of its models; what a solver takes is held against it."""
+    leaves_out_zeros: ClassVar[bool] = False
+    """Whether zero rows and columns of A may be left out of the loop, see `Frame`.
+
+    If so, `whole_value` and `whole_models` have to account for them.
+    """
 
     @abstractmethod
     def model(self, A: Matrix, Y: Array, X: Array, carried: tuple[Array, ...] = ()) -> Model:

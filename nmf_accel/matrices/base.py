@@ -50,7 +50,7 @@ class Matrix(ABC):
 
     @property
     @abstractmethod
-    def T(self) -> Matrix:  # noqa: N802  the array API's name
+    def T(self) -> Matrix:
         """The transpose, not copied."""
 
     @property

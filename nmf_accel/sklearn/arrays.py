@@ -54,5 +54,5 @@ def stand_in(X: Any) -> Any:
 
 
 def contiguous(x: Any) -> Any:
-    """x in the order of rows, where it is NumPy's."""
+    """X in the order of rows, where it is NumPy's."""
     return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x

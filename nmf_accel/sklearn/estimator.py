@@ -31,6 +31,7 @@ from .arrays import checked, contiguous, elsewhere, on_host, stand_in
 
 check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
 
+
 class TolRule(NamedTuple):
     """What `tol` is held against with a solver.
 

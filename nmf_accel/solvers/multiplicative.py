@@ -18,8 +18,6 @@ def lee_seung(backend: Backend, X: Array, model: Model, l1: Any) -> Array:
     return kernel(backend, X, model.minus(), model.plus(backend, X), l1)
 
 
-def multiply_divide(
-    backend: Backend, x: Array, n: Array, d: Array, delta: float | Array
-) -> Array:
+def multiply_divide(backend: Backend, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
     """``x * (n / (d + delta))``; a backend's own form may overwrite `d`, and nothing else."""
     return x * (n / (d + delta))

@@ -12,9 +12,7 @@ from .pivoting import block_principal_pivoting
 from .repeated import while_it_pays
 
 SOLVERS: dict[str, Solver] = {
-    "mu": Solver(
-        partial(while_it_pays, lee_seung), takes=ANY, uses_delta=True, keeps_zeros=True
-    ),
+    "mu": Solver(partial(while_it_pays, lee_seung), takes=ANY, uses_delta=True, keeps_zeros=True),
     "hals": Solver(partial(while_it_pays, hals), descends=True),
     "bpp": Solver(lambda inner: block_principal_pivoting),  # exact: nothing is left to repeat
     "apg": Solver(AcceleratedGradient, inner=10),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import images
+from ..datasets import images
 from .image_tasks import Fits, Images
 from .likeness import psnr, ssim
 from .properties import svd_error

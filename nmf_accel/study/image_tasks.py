@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import images
-from ..datasets import Dataset
+from ..datasets import Dataset, images
 from ..results import Factorization
 from .properties import largest_increase, svd_error
 from .runs import Runs

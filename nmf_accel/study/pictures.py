@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .. import images, plots
+from .. import plots
+from ..datasets import images
 from ..plots import show_pixels, tile
 from .denoising import Denoising
 from .image_tasks import Images

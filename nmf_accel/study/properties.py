@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import get
-from ..nmf import nmf
+from ..factorize import nmf
+from ..losses import Quadratic
 from ..results import Factorization
-from ..rules import lee_seung
+from ..solvers.multiplicative import lee_seung
 from .runs import Runs
 from .settings import StudySettings
 
@@ -127,12 +128,12 @@ def one_iteration(A: Floats, W: Floats, H: Floats, settings: StudySettings) -> N
 
 def zero_start(settings: StudySettings) -> Numbers:
     """1c: the update of zeros with and without δ, the library's refusal, and zeros in part."""
-    A, rule = MATRICES["A4"], get("numpy")
-    H, N, G = np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 2))
+    A, numpy = MATRICES["A4"], get("numpy")
+    H, model = np.zeros((2, 3)), Quadratic(np.zeros((2, 3)), np.zeros((2, 2)))
     with np.errstate(invalid="ignore"):
-        without = lee_seung(rule, H, N, G, 0.0)
+        without = np.asarray(lee_seung(numpy, H, model, 0.0))
     for _ in range(settings.max_iter):
-        H = lee_seung(rule, H, N, G, settings.delta)
+        H = np.asarray(lee_seung(numpy, H, model, settings.delta))
     try:
         nmf(A, 2, W0=np.zeros((3, 2)), H0=np.zeros((2, 3)), backend=settings.backend)
         refusal = ""

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import plots
-from ..results import atomic_write
+from ..files import atomic_write
 from . import curves, pictures, tables
 from .denoising import Denoising
 from .image_tasks import Images

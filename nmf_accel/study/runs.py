@@ -58,7 +58,7 @@ class Runs:
         seed = settings.seed if seed is None else seed
         given = Given.of(A)
         problem = prepare(given, settings.dtype, settings.backend)
-        options = {**settings.options, "check_every": 1}  # every error is recorded
+        options = {**settings.run_options, "check_every": 1}  # every error is recorded
         sweep = Sweep(given, problem, plan(ranks, [seed], options), Packing(problem), "all")
         if self.folder is not None:
             sweep.open(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name})

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import datasets
 from ..datasets import Dataset
-from ..rules import SOLVERS
+from ..options import COMMON, Option, check, choice, whole
 
 DEFAULT_RANKS = (16, 32, 64, 100, 128, 160, 200, 256)
-DEFAULT_IMAGES = 500
 TASKS = (1, 2, 3)
 
 
@@ -24,9 +23,9 @@ class StudySettings:
     Attributes
     ----------
     dataset : str
-        ``cryptopunks``, ``sprites`` or a folder of images of one size.
+        A name such as ``cryptopunks`` and ``sprites``, or a folder of images of one size.
     n_images : int, optional
-        How many images, from the first; by default 500, or all of a folder.
+        How many images, from the first; by default 500 of those two, or all of a folder.
     tasks : tuple of int
         Which of the tasks 1, 2 and 3.
     ranks : tuple of int
@@ -57,17 +56,17 @@ class StudySettings:
     """
 
     dataset: str
-    n_images: int | None = None
+    n_images: int | None = whole(None, "How many images, from the first.", 1).field()
     tasks: tuple[int, ...] = TASKS
     ranks: tuple[int, ...] = DEFAULT_RANKS
-    sigma: float = 0.1
-    noise_seed: int = 1
-    seed: int = 0
-    max_iter: int = 1000
-    delta: float = 1e-9
-    solver: str = "mu"
-    inner: int | None = None
-    dtype: str = "float64"
+    sigma: float = Option(0.1, "Of the noise.", float, "a finite number >= 0", low=0).field()
+    noise_seed: int = whole(1, "Of the noise.", 0).field()
+    seed: int = whole(0, "Of the random starts.", 0).field()
+    max_iter: int = COMMON["max_iter"].field()
+    delta: float = replace(COMMON["delta"], default=1e-9).field()
+    solver: str = COMMON["solver"].field()
+    inner: int | None = COMMON["inner"].field()
+    dtype: str = choice("float64", "Precision.", ("float64", "float32")).field()
     backend: str | None = None
 
     def __post_init__(self) -> None:
@@ -81,20 +80,7 @@ class StudySettings:
             raise ValueError("no rank is named; give at least one, e.g. 16")
         if self.ranks[0] < 1:
             raise ValueError(f"a rank is {self.ranks[0]}; ranks must be at least 1")
-        for name, least in (("n_images", 1), ("max_iter", 1), ("seed", 0), ("noise_seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} is {value}; it must be at least {least}")
-        if not 0 <= self.sigma < math.inf:
-            raise ValueError(f"sigma is {self.sigma}; it must be a finite number >= 0")
-        if not 0 < self.delta < math.inf:
-            raise ValueError(f"delta is {self.delta}; it must be positive, e.g. 1e-9")
-        if self.solver not in (*SOLVERS, "auto"):
-            raise ValueError(f"there is no solver {self.solver!r}; there are {', '.join(SOLVERS)}")
-        if self.inner is not None and self.inner < 1:
-            raise ValueError(f"inner is {self.inner}; it must be at least 1")
-        if self.dtype not in ("float64", "float32"):
-            raise ValueError(f"dtype is {self.dtype!r}; it must be 'float64' or 'float32'")
+        check(self)
 
     @property
     def curve_ranks(self) -> tuple[int, ...]:
@@ -114,8 +100,13 @@ class StudySettings:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Keywords of `nmf` that all runs share, save seed and iterations."""
+        """Keywords of `nmf` that the small runs of Task 1 share, save seed and iterations."""
         return {"delta": self.delta, "dtype": self.dtype, "backend": self.backend}
+
+    @property
+    def run_options(self) -> dict[str, Any]:
+        """The options that the runs of all ranks have in common."""
+        return {name: getattr(self, name) for name in ("max_iter", "delta", "solver", "inner")}
 
     def load(self) -> Dataset:
         """The images.
@@ -127,13 +118,14 @@ class StudySettings:
         nmf_accel.datasets.DatasetError
             If there is no such data set.
         """
-        named = self.dataset in ("cryptopunks", "sprites")
-        count = DEFAULT_IMAGES if named and self.n_images is None else self.n_images
+        count = self.n_images
+        if count is None and (named := datasets.NAMED.get(self.dataset)) is not None:
+            count = named.study_images
         data = datasets.load(self.dataset, count)
         if data.pixels is None:
             raise ValueError(
                 f"{self.dataset} is a matrix, and the study needs images: "
-                "cryptopunks, sprites or a folder of images"
+                f"{datasets.image_sources_in_words()}"
             )
         return data
 

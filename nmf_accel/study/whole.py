@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..backends import resolve
+from ..core import versions
 from ..datasets import Dataset
-from ..run import versions
+from ..progress import Progress, progress_bar
 from . import report
 from .denoising import study_denoising
 from .image_tasks import study_images
 from .likeness import require_extra
 from .properties import study_properties
 from .report import Results
-from .runs import Progress, Runs, progress_bar, work
+from .runs import Runs, cost
 from .settings import StudySettings
 
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 REST = 0.1
 """Share of the progress bar for figures and the report, relative to the runs."""
 
@@ -49,10 +51,10 @@ def run_study(
     out = Path(out)
     settings = replace(settings, backend=resolve(settings.backend).name)
     data = settings.load() if {2, 3} & set(settings.tasks) else None
-    cost = study_cost(settings, data)
-    with progress_bar(cost * (1 + REST), progress) as bar:
+    work = study_cost(settings, data)
+    with progress_bar(work * (1 + REST), progress, desc="study", bar_format=BAR) as bar:
         results = _tasks(Runs(settings, out / "runs", bar), data)
-        _write(results, out, bar, cost * REST)
+        _write(results, out, bar, work * REST)
     return results
 
 
@@ -61,7 +63,7 @@ def study_cost(settings: StudySettings, data: Dataset | None) -> float:
     if data is None:
         return 1.0
     matrices = 1 + (3 in settings.tasks)
-    return sum(matrices * work(data.A.shape, d, settings.max_iter) for d in settings.ranks)
+    return sum(matrices * cost(data.A.shape, d, settings.max_iter) for d in settings.ranks)
 
 
 def _tasks(runs: Runs, data: Dataset | None) -> Results:
@@ -81,8 +83,8 @@ def _tasks(runs: Runs, data: Dataset | None) -> Results:
     return Results(settings, properties, images, denoising, about)
 
 
-def _write(results: Results, out: Path, bar: Progress, cost: float) -> None:
+def _write(results: Results, out: Path, bar: Progress, work: float) -> None:
     """Write the report."""
     files = len(report.drawings(results)) + 2
     for path in report.write(results, out):
-        bar.add(cost / files, path.name)
+        bar.add(work / files, path.name)

@@ -37,7 +37,5 @@ def plan(
         if twice:
             raise ValueError(f"{name} has {', '.join(map(str, twice))} more than once")
     return [
-        Options(rank=rank, seed=seed, **options)
-        for rank in axes["ranks"]
-        for seed in axes["seeds"]
+        Options(rank=rank, seed=seed, **options) for rank in axes["ranks"] for seed in axes["seeds"]
     ]

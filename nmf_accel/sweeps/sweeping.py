@@ -87,7 +87,7 @@ def sweep(
         raise ValueError(f"keep is {keep!r}; it must be one of {', '.join(KEEP)}")
     runs = plan(ranks, seeds, options)
     given = Given.of(A)
-    problem = prepare(given, dtype, backend)
+    problem = prepare(given, dtype, backend, drop=runs[0].objective.leaves_out_zeros)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, problem, runs, Packing(problem, memory), keep)
     if reference is not None:

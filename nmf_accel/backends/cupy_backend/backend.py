@@ -16,6 +16,7 @@ from ...types import Array
 from ..base import Backend, Probe
 from . import kernels
 
+
 def _is_sparse(x: object) -> bool:
     return type(x).__module__.startswith("cupyx.scipy.sparse")
 

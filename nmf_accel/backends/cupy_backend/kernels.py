@@ -28,9 +28,7 @@ extern "C" __global__ void descend(number* X, const number* N, const number* G, 
 """
 
 
-def multiply_divide(
-    backend: Backend, x: Array, n: Array, d: Array, delta: float | Array
-) -> Array:
+def multiply_divide(backend: Backend, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
     """``x * (n / (d + delta))``, in the memory of `d`."""
     updated: Array = multiply_divide_kernel()(x, n, d, delta, d)
     return updated

@@ -294,6 +294,16 @@ def test_version():
     assert __version__ in run("--version")
 
 
+@pytest.mark.parametrize("args", [["fit", "-h"], ["fit"], ["data"], ["nonsense"]])
+def test_python_m_is_the_command(args):
+    doors = [sys.executable, "-c", MAIN], [sys.executable, "-m", "nmf_accel"]
+    command, module = (
+        subprocess.run([*door, *args], capture_output=True, text=True, timeout=60) for door in doors
+    )
+    assert (module.stdout, module.stderr) == (command.stdout, command.stderr)
+    assert module.returncode == command.returncode
+
+
 def start(*args):
     environment = {k: v for k, v in os.environ.items() if k != backends.VARIABLE}
     return subprocess.Popen(

@@ -9,36 +9,37 @@ from typing import Any
 
 import click
 
-from .console import backend_option, dtype_option, inner_option, solver_option
+from .options import backend_option, dtype_option, run_options
+from .source import SourceCommand
 
 
-class Integers(click.ParamType[tuple[int, ...]]):
-    """Comma-separated integers."""
-
-    name = "INT,INT,…"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """``"16,32"`` as (16, 32)."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of integers such as 16,32,64", param, ctx)
+def _integers(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """``"16,32"`` as (16, 32)."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        message = f"{value!r} is not a list of integers such as 16,32,64"
+        raise click.BadParameter(message) from None
 
 
-@click.command()
+INTEGERS: dict[str, Any] = {"callback": _integers, "metavar": "INT,INT,…"}
+
+
+@click.command(cls=SourceCommand)
 @click.argument("dataset", metavar="SOURCE")
 @click.option("--n-images", type=int, help="From the first. [default: 500, or all of a folder]")
-@click.option("--tasks", type=Integers(), default="1,2,3", show_default=True)
-@click.option("--ranks", type=Integers(), help="[default: 16,32,64,100,128,160,200,256]")
+@click.option("--tasks", **INTEGERS, default="1,2,3", show_default=True)
+@click.option("--ranks", **INTEGERS, help="[default: 16,32,64,100,128,160,200,256]")
 @click.option("--sigma", type=float, default=0.1, show_default=True, help="Of the noise.")
 @click.option("--noise-seed", type=int, default=1, show_default=True, help="Of the noise.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random starts.")
 @click.option("--max-iter", type=int, default=1000, show_default=True, help="Iterations.")
 @click.option("--delta", type=float, default=1e-9, show_default=True, help="Added below.")
-@solver_option
-@inner_option
+@run_options(["solver", "inner"])
 @dtype_option
 @backend_option
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
@@ -46,10 +47,10 @@ class Integers(click.ParamType[tuple[int, ...]]):
 def study(progress: bool | None, out: Path, **options: Any) -> None:
     """Do the course project, Tasks 1 to 3, on SOURCE and write a report.
 
-    SOURCE is cryptopunks, sprites or a folder of images of one size. What a former study left
-    in the folder is used where its data and settings were the same.
+    SOURCE is {images} of one size. What a former study left in the folder is used where its
+    data and settings were the same.
     """
-    from .study import MissingExtra, StudySettings, run_study  # late: matplotlib is slow to import
+    from ..study import MissingExtra, StudySettings, run_study  # late: matplotlib is slow to import
 
     show = sys.stderr.isatty() if progress is None else progress
     started = time.perf_counter()

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from nmf_accel import sprites
-from nmf_accel.sprites import draw_sprites, load_art
+from nmf_accel.datasets import characters
+from nmf_accel.datasets.characters import draw_sprites, load_art
 
 PIXELS_SHA256 = "3e84a934747d6866112beff5d44b9cdac647a05831aa2a6a75f5704a9f643d88"
 LABELS_SHA256 = "cb278e7fa1ee248be213e72ad9b7850013ceed97c396388a7bde7e442a072645"
@@ -48,7 +48,7 @@ def test_all_sprites_of_a_call_are_distinct(n, seed):
 
 
 def test_a_repeated_candidate_is_skipped(monkeypatch):
-    monkeypatch.setattr("nmf_accel.sprites.BATCH", 4)
+    monkeypatch.setattr("nmf_accel.datasets.characters.BATCH", 4)
 
     class Stutter:
         """Every second batch repeats the one before it."""
@@ -62,7 +62,7 @@ def test_a_repeated_candidate_is_skipped(monkeypatch):
                 self.last = self.rng.random(shape)
             return self.last
 
-    pixels, traits = sprites._draw(load_art(), Stutter(), 30)
+    pixels, traits = characters._draw(load_art(), Stutter(), 30)
     expected, expected_traits = draw_sprites(30, 0)
     np.testing.assert_array_equal(pixels, expected)
     assert all((traits[name] == expected_traits[name]).all() for name in traits)

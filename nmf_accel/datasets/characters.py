@@ -1,7 +1,7 @@
 """Sprites: 24 x 24 pixel-art characters, drawn from the layers in ``data/sprites_*.txt``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from operator import index
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .dataset import Dataset, of_images
 
 SIZE = 24
 ART_FILES = ("colours", "body", "face", "wear")
@@ -25,9 +27,9 @@ class Trait:
     kind: str
     kinds: frozenset[str] | None
     without: frozenset[tuple[str, str]]
-    cells: NDArray[np.intp]
-    codes: NDArray[np.uint8]
-    colours: NDArray[np.uint8]
+    cells: NDArray[np.intp] = field(repr=False)
+    codes: NDArray[np.uint8] = field(repr=False)
+    colours: NDArray[np.uint8] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Category:
     """Traits of which a sprite has exactly one; ``ramp``: the codes that they colour, if any."""
 
     name: str
-    traits: tuple[Trait, ...]
-    ramp: NDArray[np.intp]
+    traits: tuple[Trait, ...] = field(repr=False)
+    ramp: NDArray[np.intp] = field(repr=False)
 
     @property
     def names(self) -> NDArray[np.str_]:
@@ -48,12 +50,22 @@ class Category:
 class Art:
     """What the data files say: RGBA by colour code, and the categories in drawing order."""
 
-    palette: NDArray[np.uint8]
+    palette: NDArray[np.uint8] = field(repr=False)
     categories: tuple[Category, ...]
 
     def number(self, name: str) -> int:
         """Where the category of that name stands."""
         return [category.name for category in self.categories].index(name)
+
+
+def sprites(n_images: int | None = None, seed: int = 0) -> Dataset:
+    """`n_images` (500) pixel-art characters of the project's own, 24 × 24 RGBA, with traits.
+
+    They need no network, look like the punks to the library, and the first k of n are the same
+    as the k that ``sprites(k)`` draws.
+    """
+    pixels, labels = draw_sprites(500 if n_images is None else n_images, seed)
+    return of_images("sprites", pixels, labels)
 
 
 def draw_sprites(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.str_]]]:
@@ -232,7 +244,7 @@ def _sections() -> dict[str, list[str]]:
     """Gather the lines of all data files by section title, without comments."""
     sections: dict[str, list[str]] = {}
     for name in ART_FILES:
-        path = files("nmf_accel") / "data" / f"sprites_{name}.txt"
+        path = files(__package__) / "data" / f"sprites_{name}.txt"
         for line in path.read_text("ascii").splitlines():
             if line.startswith("["):
                 lines = sections.setdefault(line.strip("[]"), [])

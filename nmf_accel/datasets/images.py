@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import is_sparse
+from ..matrices import is_sparse
 
 Floats = NDArray[np.floating[Any]]
 

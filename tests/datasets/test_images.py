@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nmf_accel import images
+from nmf_accel.datasets import images
 
 SIDES = st.integers(1, 5)
 UNIT = st.floats(0, 1, width=32)

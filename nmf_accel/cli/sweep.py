@@ -6,17 +6,17 @@ import json
 import re
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from . import datasets
-from .console import backend_option, dtype_option, echo_table, fit_options
-from .images import add_noise
-from .store import KEEP, Row, Store, merge
-from .sweep import SweepResult, best_rank, draw, summarize, sweep
+from .. import datasets
+from ..sweeps import KEEP, Row, Store, SweepResult, best_rank, merge, summarize, sweep
+from .options import backend_option, dtype_option, n_images_option, run_options
+from .tables import echo_table
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -72,7 +72,8 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 )
 @click.option("--sigma", type=float, default=0.0, help="Add noise; report the clean error too.")
 @click.option("--noise-seed", type=int, default=1, show_default=True)
-@fit_options
+@n_images_option
+@run_options()
 @dtype_option
 @backend_option
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
@@ -96,7 +97,7 @@ def sweep_command(
     about = {"source": source, "n_images": n_images, "sigma": sigma, "noise_seed": noise_seed}
     A, reference = data.A, None
     if sigma:
-        A, reference = add_noise(A, sigma, noise_seed), A
+        A, reference = datasets.add_noise(A, sigma, noise_seed), A
     show = sys.stderr.isatty() if progress is None else progress
     # A job that is told to end stops as on Ctrl-C.
     handler = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -104,9 +105,14 @@ def sweep_command(
         result = sweep(
             A, ranks, reference=reference, store=out, about=about, progress=show, **options
         )
+        draw(Store.read(out))
     except KeyboardInterrupt:
-        done = len(Store.read(out).rows) if (out / "sweep.json").exists() else 0
+        store = Store.read(out) if (out / "sweep.json").exists() else None
+        done = len(store.rows) if store else 0
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
+        if store is not None:
+            with suppress(KeyboardInterrupt):  # whoever asks again does without the picture
+                draw(store)
         sys.exit(130)
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -133,6 +139,16 @@ def merge_command(folders: tuple[Path, ...], out: Path) -> None:
     store = merge(folders, out)
     draw(store)
     echo_runs(SweepResult(store.rows, store=store), out, as_json=False)
+
+
+def draw(store: Store) -> None:
+    """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs."""
+    from .. import plots  # late: matplotlib is slow to import
+
+    if store.rows:
+        figure = plots.sweep(summarize(store.rows))
+        for ending in ("png", "svg"):
+            plots.save(figure, store.path / f"sweep.{ending}")
 
 
 def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:

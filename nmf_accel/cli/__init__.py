@@ -1,0 +1,5 @@
+"""The command ``nmf-accel``."""
+
+from .group import main
+
+__all__ = ["main"]

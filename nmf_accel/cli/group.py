@@ -1,0 +1,45 @@
+"""The group of all commands, and how it tells mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .._version import __version__
+from ..backends import BackendError
+from ..datasets import DatasetError
+from ..sweeps import StoreError
+from .data import data
+from .fit import fit
+from .machine import backends, verify
+from .study import study
+from .sweep import merge_command, show, sweep_command
+
+REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
+
+
+class Commands(click.Group):
+    """A group that turns the library's errors into one clear line and exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.ctx = None  # the one line that says what is wrong, without the usage above it
+            raise
+        except REFUSALS as error:
+            raise click.UsageError(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Non-negative matrix factorization on NumPy, CuPy and JAX."""
+
+
+for command in (backends, fit, verify, data, sweep_command, show, merge_command, study):
+    main.add_command(command)

@@ -1,0 +1,49 @@
+"""The commands ``nmf-accel backends`` and ``verify``: what this machine can do."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..backends import AUTO, VARIABLE, names, probe, resolve
+from .tables import echo_table
+
+
+@click.command()
+def backends() -> None:
+    """List the backends, whether they can run here, and which one `auto` picks."""
+    rows = []
+    for name in names():
+        found = probe(name)
+        state = "yes" if found.usable else "no"
+        rows.append([name, state, found.version or "-", found.device or "-", found.reason])
+    echo_table(["backend", "usable", "version", "device", ""], rows)
+    click.echo(f"\nauto picks {resolve(AUTO).name}; choose with --backend or {VARIABLE}")
+
+
+@click.command()
+@click.option("--backend", "chosen", metavar="NAME", help="One backend; else all usable ones.")
+def verify(chosen: str | None) -> None:
+    """Hold the backends against the golden histories shipped with the package."""
+    from .. import verify as golden
+
+    if chosen:
+        resolve(chosen)
+    rows, passed = [], True
+    for name in [chosen] if chosen else names():
+        if not (found := probe(name)).usable:
+            rows.append([name, "-", "-", "-", "-", f"not usable: {found.reason}"])
+            continue
+        for check in golden.verify(name):
+            passed &= check.passed
+            verdict = "ok" if check.passed else "DIFFERS"
+            numbers = [f"{check.history:.1e}", f"{check.factors:.1e}"]
+            rows.append([name, check.dtype, str(check.rank), *numbers, verdict])
+    echo_table(["backend", "dtype", "rank", "history", "factors", ""], rows)
+    limits = ", ".join(f"{limit:g} in {dtype}" for dtype, limit in golden.TOLERANCE.items())
+    click.echo(
+        f"\nlargest relative differences over {golden.MAX_ITER} iterations; allowed: {limits}"
+    )
+    if not passed:
+        sys.exit(1)

@@ -1,0 +1,68 @@
+"""The options that commands share: those of a run are made from their one declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..backends import VARIABLE
+from ..options import COMMON, Option
+
+backend_option = click.option(
+    "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
+)
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True
+)
+n_images_option = click.option(
+    "--n-images", type=int, help="How many images (columns), from the first."
+)
+
+
+if TYPE_CHECKING:
+    Choice = click.Choice[str]
+else:
+    Choice = click.Choice  # a generic class only since click 8.2
+
+
+class Names(Choice):
+    """One of the names that an option may be, as they are when the command runs."""
+
+    def __init__(self, names: Callable[[], list[str]]) -> None:
+        super().__init__(names())
+        self.names = names
+
+    def get_metavar(self, *args: Any, **options: Any) -> str | None:
+        """The names, for the help."""
+        self.choices = tuple(self.names())
+        return super().get_metavar(*args, **options)
+
+    def convert(self, *args: Any, **options: Any) -> Any:
+        """One of them, or click's refusal."""
+        self.choices = tuple(self.names())
+        return super().convert(*args, **options)
+
+
+def declared_option(name: str, option: Option) -> Callable[[Any], Any]:
+    """The option of a command for one of a run."""
+    return click.option(
+        f"--{name.lower().replace('_', '-')}",
+        name,
+        type=Names(option.choices) if option.choices else option.kind,
+        default=option.default,
+        show_default=option.default is not None,
+        help=option.help,
+    )
+
+
+def run_options(names: Iterable[str] = COMMON) -> Callable[[Any], Any]:
+    """The options that runs may have in common, or some of them."""
+
+    def add(command: Any) -> Any:
+        for name in reversed(list(names)):
+            command = declared_option(name, COMMON[name])(command)
+        return command
+
+    return add

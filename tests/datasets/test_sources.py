@@ -1,0 +1,126 @@
+"""The tables of data sets: a line added at run time is enough, and importing them is cheap."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import run_python
+
+from nmf_accel import datasets
+from nmf_accel.datasets import NAMED, READERS, Dataset, DatasetError, Named, load
+from nmf_accel.study import StudySettings
+
+FACES = Dataset("faces", np.eye(12), np.zeros((12, 2, 2, 4), np.uint8))
+
+
+@pytest.fixture
+def faces(monkeypatch):
+    """A named data set of somebody else's, which remembers how many images it was asked for."""
+    asked = []
+
+    def faces(n_images):
+        asked.append(n_images)
+        return FACES
+
+    named = Named(faces, "12, 2 × 2", lambda: "here", lambda: "fine", study_images=7)
+    monkeypatch.setitem(NAMED, "faces", named)
+    return asked
+
+
+@pytest.fixture
+def mtx(monkeypatch):
+    """A reader of somebody else's."""
+
+    def read(path):
+        if not path.read_text():
+            raise ValueError("it is empty")
+        return np.arange(6.0).reshape(2, 3)
+
+    monkeypatch.setitem(READERS, ".mtx", read)
+
+
+def test_a_new_name_is_loaded(faces):
+    assert load("faces", 5) is FACES
+    assert load("faces") is FACES
+    assert faces == [5, None]
+
+
+def test_a_new_name_is_studied_with_its_own_default(faces):
+    assert StudySettings("faces").load() is FACES
+    assert StudySettings("faces", n_images=3).load() is FACES
+    assert faces == [7, 3]
+
+
+def test_the_study_takes_500_of_the_named_ones_and_all_of_a_folder(monkeypatch):
+    asked = {}
+
+    def load(source, n_images):
+        asked[source] = n_images
+        return FACES
+
+    monkeypatch.setattr(datasets, "load", load)
+    for source in ("cryptopunks", "sprites", "folder"):
+        StudySettings(source).load()
+    assert asked == {"cryptopunks": 500, "sprites": 500, "folder": None}
+
+
+def test_a_new_name_is_in_the_messages(faces, tmp_path):
+    with pytest.raises(DatasetError, match=r"no data set \(cryptopunks, faces, sprites\), no"):
+        load("nothing")
+    np.save(tmp_path / "a.npy", np.eye(2))
+    with pytest.raises(ValueError, match=r"images: cryptopunks, faces, sprites or a folder of"):
+        StudySettings(str(tmp_path / "a.npy")).load()
+
+
+def test_a_new_reader_reads(mtx, tmp_path):
+    path = tmp_path / "A.MTX"
+    path.write_text("something")
+    np.testing.assert_array_equal(load(str(path), 2).A, [[0.0, 1.0], [3.0, 4.0]])
+    with pytest.raises(ValueError, match=r"4 images of .* there are 1 to 3"):
+        load(str(path), 4)
+    path.write_text("")
+    with pytest.raises(DatasetError, match=r"A.MTX cannot be read: it is empty"):
+        load(str(path))
+    with pytest.raises(DatasetError, match=r"no \.npy, \.npz, \.csv, \.mtx file"):
+        load("nothing")
+
+
+def test_the_words_of_the_tables(faces, mtx):
+    assert datasets.sources_in_words() == (
+        "cryptopunks, faces, sprites, a .npy, .npz, .csv or .mtx file with one sample a column, "
+        "or a folder of images of one size"
+    )
+    assert datasets.image_sources_in_words() == "cryptopunks, faces, sprites or a folder of images"
+
+
+def test_messages_are_word_for_word_what_they_were(tmp_path):
+    with pytest.raises(DatasetError) as caught:
+        load("faces")
+    assert str(caught.value) == (
+        "'faces' is no data set (cryptopunks, sprites), no folder of images, and no "
+        ".npy, .npz, .csv file"
+    )
+
+
+def test_a_data_set_says_in_one_line_what_it_is():
+    assert repr(datasets.sprites(7)) == "Dataset('sprites', 1728 × 7, images of 24 × 24)"
+    assert repr(Dataset("a.npy", np.zeros((300, 40)))) == "Dataset('a.npy', 300 × 40, matrix)"
+    assert "\n" not in repr(NAMED) + repr(datasets.characters.load_art())
+
+
+def test_a_sparse_data_set_says_so():
+    sparse = pytest.importorskip("scipy.sparse")
+    A = sparse.csr_array(np.eye(3))
+    assert repr(Dataset("a.npz", A)) == "Dataset('a.npz', 3 × 3, sparse matrix)"
+
+
+def test_importing_the_data_sets_loads_nothing_heavy():
+    heavy = "PIL", "pooch", "matplotlib", "scipy", "pandas"
+    script = "import sys, json; from nmf_accel import datasets; datasets.sprites(3)\n"
+    done = run_python(script + f"print(json.dumps([x for x in {heavy} if x in sys.modules]))")
+    assert json.loads(done.stdout) == [], done.stderr
+
+
+@pytest.mark.parametrize("name", datasets.__all__)
+def test_public_names_are_there(name):
+    assert hasattr(datasets, name)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import LONGEST_CHUNK
-from ..losses import LOSSES, Loss, Penalties
+from ..losses import FROBENIUS, Loss, Penalties
 from ..solvers import Rule
 from ..stopping import Stop
 from ..types import Array
@@ -44,7 +44,7 @@ class Loop:
         H0: Array,
         delta: float = 0.0,
         *,
-        loss: Loss = LOSSES["frobenius"],
+        loss: Loss = FROBENIUS,
         penalties: Penalties = None,
         record_every: int = 1,
         watch: Stop | None = None,

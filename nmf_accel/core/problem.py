@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import LOSSES, Loss, Penalties, violation2
+from ..losses import FROBENIUS, Loss, Penalties, violation2
 from ..matrices import Frame, Matrix
 from ..starts import INITS, Factors
 from ..types import Array, State
@@ -112,7 +112,7 @@ class Point:
     problem: Problem
     W: Array
     H: Array
-    loss: Loss = LOSSES["frobenius"]
+    loss: Loss = FROBENIUS
     penalties: Penalties = None
 
     @cached_property

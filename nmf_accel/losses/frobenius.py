@@ -103,6 +103,9 @@ class Frobenius(Loss):
         return Quadratic(M, matmul(Wt, Wt.mT)), Quadratic(N, matmul(H, H.mT))
 
 
+FROBENIUS = Frobenius()
+
+
 def free2(norm2: Any, NW: Array, GG: Array) -> Array:
     """‖A − W H‖² = ‖A‖² − 2⟨H Aᵀ, Wᵀ⟩ + ⟨WᵀW, H Hᵀ⟩, from products that are there anyway."""
     value: Array = norm2 - 2 * NW + GG

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Loss
-from .frobenius import Frobenius
+from .frobenius import FROBENIUS
 
-LOSSES: dict[str, Loss] = {"frobenius": Frobenius()}
+LOSSES: dict[str, Loss] = {"frobenius": FROBENIUS}
 """What `loss` may be; a new loss is a line here."""

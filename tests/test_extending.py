@@ -1,0 +1,224 @@
+"""A user can add a loss, a solver, a stopping rule, a start, a backend, a data set or a reader.
+
+Guards the promise of ``docs/how-to``: a definition and one line in a table of the library's, and
+`nmf`, `sweep` and the command line have it. It also counts how often the library names what it
+has, so that the promise cannot be broken from within.
+"""
+
+import ast
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import assert_parity, require_or_skip
+from toys import Below, KullbackLeibler, checkers, half_way, read_words
+
+import nmf_accel
+from nmf_accel import Factorization, backends, nmf, sweep
+from nmf_accel.backends import registry
+from nmf_accel.cli import main
+from nmf_accel.datasets import NAMED, READERS, Named
+from nmf_accel.losses import LOSSES
+from nmf_accel.options import COMMON
+from nmf_accel.solvers import ANY, SOLVERS, Solver
+from nmf_accel.starts import INITS, Init
+from nmf_accel.stopping import STOPS
+
+A = np.random.default_rng(0).random((12, 9)) + 0.05
+TOYS = {"loss": "toy-kl", "solver": "half-way", "stop": "below", "tol": 0.5, "max_iter": 200}
+
+
+def flat_start(source, rank, seed):
+    """All entries alike but for a slope, so that components differ."""
+    m, n = source.shape
+    slope = 1 + seed + np.arange(rank) / 10
+    return np.ones((m, rank)) * slope + np.eye(m, rank), slope[:, None] * np.ones((rank, n))
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch, tmp_path):
+    """One line a toy, in the tables that the library itself reads."""
+    monkeypatch.setitem(LOSSES, "toy-kl", KullbackLeibler())
+    monkeypatch.setitem(
+        SOLVERS, "half-way", Solver(lambda inner: half_way, takes=ANY, uses_delta=True)
+    )
+    monkeypatch.setitem(STOPS, "below", Below())
+    monkeypatch.setitem(INITS, "flat", Init(flat_start))
+    monkeypatch.setitem(
+        NAMED, "checkers", Named(checkers, "20, 12 × 12", lambda: "drawn", lambda: "there")
+    )
+    monkeypatch.setitem(READERS, ".words", read_words)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def toy_backend(monkeypatch):
+    """Registered as a third party's package would register it."""
+    point, plain = EntryPoint("toy", "toys:ToyBackend", backends.GROUP), registry.entry_points
+    monkeypatch.setattr(registry, "entry_points", lambda group: [*plain(group=group), point])
+    registry._registered.cache_clear()
+    yield
+    monkeypatch.undo()
+    registry._registered.cache_clear()
+
+
+def run(*args, status=0):
+    done = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert done.exit_code == status, done.output + repr(done.exception)
+    return done.output
+
+
+def options(**changes):
+    """The toys as options of a command."""
+    given = {**TOYS, **changes}
+    return [x for name, value in given.items() for x in (f"--{name.replace('_', '-')}", value)]
+
+
+def kl(A, result):
+    """The loss from its definition."""
+    P = result.W @ result.H
+    return (A * np.log(A / P) - A + P).sum()
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+@pytest.mark.parametrize("solver", ["mu", "half-way"])
+def test_a_loss(library, solver):
+    found = backends.probe(library)
+    require_or_skip(library, found.usable, found.reason)
+    result = nmf(A, 3, loss="toy-kl", solver=solver, max_iter=50, backend=library)
+    assert result.error == pytest.approx(kl(A, result), rel=1e-9)
+    assert (np.diff(result.errors) < 0).all()
+    assert result.errors[-1] < result.errors[0] / 2
+    assert result.settings["loss"] == "toy-kl"
+    expected = nmf(A, 3, loss="toy-kl", solver=solver, max_iter=50, backend="numpy")
+    assert_parity(result.W, expected.W, 1e-10)
+
+
+def test_a_solver_of_least_squares_refuses_another_loss():
+    with pytest.raises(ValueError, match="'hals', which does not take loss='toy-kl'; take 'mu'"):
+        nmf(A, 3, loss="toy-kl", solver="hals")
+
+
+def test_a_solver_and_a_stopping_rule(backend):
+    result = nmf(A, 3, solver="half-way", stop="below", tol=0.4, check_every=1, backend=backend)
+    assert result.converged
+    assert result.stopped_because == "the error is below 0.4 of the start's"
+    full = nmf(A, 3, solver="mu", max_iter=result.n_iter, backend=backend)
+    assert result.errors[0] > full.errors[0], "half of a step goes half as far"
+    with pytest.raises(ValueError, match="one of mu, hals, bpp, apg, half-way, auto"):
+        nmf(A, 3, solver="whole-way")
+
+
+def test_a_start():
+    result = nmf(A, 2, init="flat", seed=1, max_iter=1)
+    W0, H0 = flat_start(type("Source", (), {"shape": A.shape}), 2, 1)
+    assert_parity(result.W, nmf(A, 2, W0=W0, H0=H0, max_iter=1).W, 1e-14)
+
+
+def test_a_backend(toy_backend):
+    result = nmf(A, 3, max_iter=30, backend="toy")
+    assert result.settings["backend"] == "toy"
+    assert_parity(result.W, nmf(A, 3, max_iter=30, backend="numpy").W, 1e-12)
+    assert "a toy" in run("backends")
+
+
+def test_all_of_them_in_a_sweep(toy_backend, tmp_path):
+    given = {**TOYS, "check_every": 1, "init": "flat", "backend": "toy"}
+    result = sweep(A, [2, 3], 2, store=tmp_path / "runs", keep="all", **given)
+    assert [row["stopped_because"] for row in result.table] == [Below.sentence.format(tol=0.5)] * 4
+    for row in result.table:
+        kept = result.factorization(row["rank"], row["seed"])
+        assert row["error"] == pytest.approx(kl(A, kept), rel=1e-9)
+    assert sweep(A, [2, 3], 2, store=tmp_path / "runs", keep="all", **given).skipped == 4
+
+
+@pytest.mark.parametrize("source", ["checkers", "a.words"])
+def test_all_of_them_on_the_command_line(toy_backend, source):
+    Path("a.words").write_text("one two three one\nzero two two one\none one three three\n")
+    shape = {"checkers": (144, 20), "a.words": (4, 3)}[source]
+    given = ["--check-every", 1, "--backend", "toy"]
+    run("fit", source, "--rank", 2, *options(), *given, "--out", "out")
+    result = Factorization.load("out/factorization.npz")
+    assert (result.W.shape[0], result.H.shape[1]) == shape
+    assert result.settings["loss"] == "toy-kl"
+    assert result.settings["solver"] == "half-way"
+    assert result.converged
+    printed = run("sweep", source, "--ranks", 2, "--seeds", 1, *options(), *given, "--json")
+    assert json.loads(printed.splitlines()[0])["stopped_because"] == Below.sentence.format(tol=0.5)
+
+
+def test_the_command_names_them():
+    for command in ("fit", "sweep"):
+        text = " ".join(run(command, "--help").split())
+        for names in ("frobenius|toy-kl", "apg|half-way|auto", "descent|below", "nndsvdar|flat"):
+            assert names in text
+    assert "checkers" in run("data")
+    assert "checkers" in run("fit", "--help")
+    assert ".words" in run("fit", "--help")
+    assert "'never' is not one of" in run("fit", "x", "--rank", 1, "--stop", "never", status=2)
+
+
+MODULES = [
+    (path.relative_to(Path(nmf_accel.__file__).parent), ast.parse(path.read_text()))
+    for path in Path(nmf_accel.__file__).parent.rglob("*.py")
+]
+
+
+def mentions(name):
+    """The files of the library whose code has a string that is this name; prose has more."""
+    return {
+        str(path)
+        for path, tree in MODULES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value == name and path.name != "__init__.py"
+    }
+
+
+TABLES = {
+    "losses/table.py": LOSSES,
+    "solvers/table.py": SOLVERS,
+    "stopping.py": STOPS,
+    "starts.py": INITS,
+    "datasets/sources.py": {**NAMED, **READERS},
+}
+NAMES = [(file, name) for file, table in TABLES.items() for name in table]
+DEFAULTS = {option.default for option in COMMON.values()}
+
+
+@pytest.mark.parametrize(("file", "name"), NAMES)
+def test_what_a_table_holds_is_named_in_the_table_alone(file, name):
+    # So a new one is a definition and a line. What is a default is named where defaults are
+    # declared; the estimator translates scikit-learn's names; a data set may say its own name.
+    doors = {"options.py", "factorize.py"} if name in DEFAULTS else set()
+    own = {"sklearn/estimator.py", "datasets/punks.py", "datasets/characters.py"}
+    words = {"error", "kkt", ".npz"}  # also what a result and a store hold
+    others = mentions(name) - {file} - doors - own
+    assert file in mentions(name)
+    assert not others or name in words, others
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_an_option_is_declared_in_three_places(name):
+    """Its declaration, the keywords of `sweep` and the signature of `nmf`; the rest is made."""
+
+    def declares(node):
+        if isinstance(node, ast.AnnAssign):
+            return isinstance(node.target, ast.Name) and node.target.id == name
+        return isinstance(node, (ast.arg, ast.keyword)) and node.arg == name
+
+    # Inside, a loop or a loss may have a parameter of that name; the estimator and the study have
+    # options of their own.
+    doors = ("options.py", "factorize.py", "sweeps", "cli", "core/record.py", "core/settle.py")
+    places = [
+        str(path)
+        for path, tree in MODULES
+        if str(path).startswith(doors)
+        for node in ast.walk(tree)
+        if declares(node)
+    ]
+    settled = {"core/settle.py"} if name in ("delta", "solver", "inner") else set()
+    assert sorted(set(places) - settled) == ["factorize.py", "options.py"]
+    assert len([place for place in places if place not in settled]) == 3

@@ -10,13 +10,11 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import timed
-from nmf_accel.folded import Folded
-from nmf_accel.loop import Loop
-from nmf_accel.problem import prepare
-from nmf_accel.rules import lee_seung
-from nmf_accel.run import versions
 
 from nmf_accel import backends, datasets, nmf
+from nmf_accel.core import Loop, versions
+from nmf_accel.intake import Given, prepare
+from nmf_accel.solvers.multiplicative import lee_seung
 from nmf_accel.starts import random_start
 
 CHUNK = {500: 100, 10_000: 10}
@@ -49,7 +47,7 @@ def iterations(backend, n, rank, dtype):
     """A function that runs a chunk of iterations and returns their errors, and its loop."""
     A = matrix(n, dtype)
     with backend.scope():
-        problem = prepare(A, dtype, backend.name)
+        problem = prepare(Given.of(A), dtype, backend.name)
         W0, H0 = random_start(A.shape, rank, 0, problem.mean)
         loop = Loop(problem, lee_seung, W0[None], H0[None], 1e-9)
 
@@ -64,8 +62,7 @@ def iterations(backend, n, rank, dtype):
 
 def six_products(backend, loop, count):
     """WᵀA, AHᵀ, WᵀW, HHᵀ, (WᵀW)H and W(HHᵀ), as many times, on the very arrays of the loop."""
-    matmul, A = backend.matmul, loop.problem.A
-    A = A.matrix if isinstance(A, Folded) else A
+    matmul, A = backend.matmul, loop.problem.A.array  # all of it, also where rows are folded
 
     def six(state, A):
         H, Wt = state
@@ -118,11 +115,11 @@ def test_iteration(benchmark, beside, backend, n, rank, dtype):
         others["numpy"] = timed(iterations(backends.get("numpy"), n, rank, dtype)[0])
     beside(chunk, others, ROUNDS[n])
     m, kept = loop.problem.A.shape
-    entries = loop.problem.entries
+    entries = loop.problem.A.entries
     more = {"shape": [m, kept], "entries_multiplied": entries, "rank": rank}
     describe(benchmark, backend, n, dtype, iterations=CHUNK[n], **more)
     if benchmark.stats:
-        flops = CHUNK[n] * (4 * entries * rank + 4 * (m + kept) * rank**2)
+        flops = CHUNK[n] * loop.problem.flops(rank)
         benchmark.extra_info["gflops"] = flops / benchmark.stats.stats.median / 1e9
     expected = nmf(matrix(n, dtype), rank, max_iter=CHUNK[n], backend="numpy").errors
     np.testing.assert_allclose(first[:, 0, 0], expected, rtol=SAME[dtype])

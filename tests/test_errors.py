@@ -7,7 +7,7 @@ import pytest
 from conftest import assert_histories_agree
 
 from nmf_accel import backends, nmf
-from nmf_accel.core import Iteration, iteration
+from nmf_accel.core import Iteration, iteration_of
 from nmf_accel.losses import LOSSES, frobenius
 from nmf_accel.solvers import SOLVERS
 from nmf_accel.stopping import STOPS
@@ -200,7 +200,7 @@ def test_steps_are_compared_without_calling_python():
     assert Iteration.__hash__ is object.__hash__
     backend = backends.get("jax")
     make, loss = SOLVERS["hals"].make, LOSSES["frobenius"]
-    step = iteration(backend, make(5), loss, STOPS["kkt"])
-    assert iteration(backend, make(5), loss, STOPS["kkt"]) is step
-    assert iteration(backend, make(4), loss, STOPS["kkt"]) is not step
-    assert iteration(backend, make(5), loss.direct(), STOPS["kkt"]) is not step
+    step = iteration_of(backend, make(5), loss, STOPS["kkt"])
+    assert iteration_of(backend, make(5), loss, STOPS["kkt"]) is step
+    assert iteration_of(backend, make(4), loss, STOPS["kkt"]) is not step
+    assert iteration_of(backend, make(5), loss.direct(), STOPS["kkt"]) is not step

@@ -211,7 +211,7 @@ def test_an_option_is_declared_in_three_places(name):
 
     # Inside, a loop or a loss may have a parameter of that name; the estimator and the study have
     # options of their own.
-    doors = ("options.py", "factorize.py", "sweeps", "cli", "core/record.py", "core/settle.py")
+    doors = ("options.py", "factorize.py", "sweeps", "cli", "core/recording.py", "core/settling.py")
     places = [
         str(path)
         for path, tree in MODULES
@@ -219,6 +219,6 @@ def test_an_option_is_declared_in_three_places(name):
         for node in ast.walk(tree)
         if declares(node)
     ]
-    settled = {"core/settle.py"} if name in ("delta", "solver", "inner") else set()
+    settled = {"core/settling.py"} if name in ("delta", "solver", "inner") else set()
     assert sorted(set(places) - settled) == ["factorize.py", "options.py"]
     assert len([place for place in places if place not in settled]) == 3

@@ -1,11 +1,11 @@
 """The loop: a problem, its iterations, and the runs under way."""
 
 from .batch import Batch
-from .iteration import Iteration, iteration
+from .iteration import Iteration, iteration_of
 from .loop import Loop
 from .problem import Point, Problem
-from .record import record, versions
-from .settle import settle
+from .recording import record, versions
+from .settling import settle
 
 __all__ = [
     "Batch",
@@ -13,7 +13,7 @@ __all__ = [
     "Loop",
     "Point",
     "Problem",
-    "iteration",
+    "iteration_of",
     "record",
     "settle",
     "versions",

@@ -16,8 +16,8 @@ from ..stopping import relative
 from ..types import Array
 from .loop import Loop, chunks
 from .problem import Point, Problem
-from .record import record
-from .settle import settle
+from .recording import record
+from .settling import settle
 
 
 @dataclass

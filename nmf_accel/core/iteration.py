@@ -41,7 +41,7 @@ class Iteration:
     Calling it gives the next state, the loss's value of each run and, with `watch`, what that
     stopping rule measures, squared.
 
-    Compared by identity, see `iteration`.
+    Compared by identity, see `iteration_of`.
     """
 
     backend: Backend
@@ -95,7 +95,7 @@ class Iteration:
 
 
 @cache
-def iteration(backend: Backend, rule: Rule, loss: Loss, watch: Stop | None) -> Iteration:
+def iteration_of(backend: Backend, rule: Rule, loss: Loss, watch: Stop | None) -> Iteration:
     """The one `Iteration` with these fields.
 
     JAX compares steps at every call. Were it to call Python for that, and Ctrl-C to come just

@@ -13,7 +13,7 @@ from ..losses import FROBENIUS, Loss, Penalties
 from ..solvers import Rule
 from ..stopping import Stop
 from ..types import Array
-from .iteration import iteration
+from .iteration import iteration_of
 from .problem import Problem
 
 
@@ -72,7 +72,7 @@ class Loop:
         it. Interrupted, it leaves the state as it was before the call.
         """
         backend, every = self.problem.backend, min(self.record_every, count)
-        step = iteration(backend, self.rule, self.loss, self.watch)
+        step = iteration_of(backend, self.rule, self.loss, self.watch)
         constants = (self.problem.A, self.facts, self.delta, self.penalties)
         # A single last iteration is counted all the same, or a compiled loop would be compiled
         # again.

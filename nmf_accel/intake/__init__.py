@@ -3,7 +3,7 @@
 from .checks import check_entries, working_dtype
 from .factors import checked_factor, starting_factors
 from .given import Given, fingerprint
-from .prepare import prepare, prepare_whole
+from .preparing import prepare, prepare_whole
 
 __all__ = [
     "Given",

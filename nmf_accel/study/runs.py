@@ -14,7 +14,7 @@ from ..core.problem import flops
 from ..intake import Given, prepare
 from ..progress import Part, Progress
 from ..results import Factorization
-from ..sweeps import Packing, Sweep, plan
+from ..sweeps import Packing, Sweep, planned_runs
 from .settings import StudySettings
 
 
@@ -59,7 +59,7 @@ class Runs:
         given = Given.of(A)
         problem = prepare(given, settings.dtype, settings.backend)
         options = {**settings.run_options, "check_every": 1}  # every error is recorded
-        sweep = Sweep(given, problem, plan(ranks, [seed], options), Packing(problem), "all")
+        sweep = Sweep(given, problem, planned_runs(ranks, [seed], options), Packing(problem), "all")
         if self.folder is not None:
             sweep.open(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name})
             sweep.forget_unreadable()

@@ -1,7 +1,7 @@
 """Sweeps: ranks × seeds of one matrix, the runs of a rank packed into batches."""
 
 from .packing import Packing
-from .plan import plan
+from .plan import planned_runs
 from .store import KEEP, Row, Store, StoreError, merge
 from .sweeping import Sweep, sweep
 from .table import SweepResult, best_rank, summarize
@@ -16,7 +16,7 @@ __all__ = [
     "SweepResult",
     "best_rank",
     "merge",
-    "plan",
+    "planned_runs",
     "summarize",
     "sweep",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from ..options import COMMON, Options
 
 
-def plan(
+def planned_runs(
     ranks: Iterable[int], seeds: int | Iterable[int], options: Mapping[str, Any]
 ) -> list[Options]:
     """The options of every run, by rank and seed.

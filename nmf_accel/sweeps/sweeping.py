@@ -17,7 +17,7 @@ from ..options import COMMON, OptionKeywords, Options
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
-from .plan import plan
+from .plan import planned_runs
 from .store import KEEP, Row, Store, key_of
 from .table import SweepResult
 
@@ -85,7 +85,7 @@ def sweep(
     """
     if keep not in KEEP:
         raise ValueError(f"keep is {keep!r}; it must be one of {', '.join(KEEP)}")
-    runs = plan(ranks, seeds, options)
+    runs = planned_runs(ranks, seeds, options)
     given = Given.of(A)
     problem = prepare(given, dtype, backend, drop=runs[0].objective.leaves_out_zeros)
     settle(runs[0], problem)  # refuses what this problem does not allow

@@ -163,10 +163,11 @@ class Factorization:
         ValueError
             If the file is not a factorization, or a newer version of nmf_accel wrote it.
         """
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{os.fspath(path)} is not a factorization; it holds one array")
-        with file:
+        # Opened here, since NumPy forgets to close a file that is damaged.
+        with open(path, "rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError(f"{os.fspath(path)} is not a factorization; it holds one array")
             if "record" not in file:
                 raise ValueError(f"{os.fspath(path)} is not a factorization; it holds {file.files}")
             record = json.loads(str(file["record"]))

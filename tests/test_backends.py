@@ -12,8 +12,10 @@ from strict_backend import DEVICE, StrictBackend
 from nmf_accel import BackendError, backends, nmf
 from nmf_accel.backends import registry
 from nmf_accel.backends.base import Backend, Probe
+from nmf_accel.backends.cupy_backend import backend as cupy_backend
 from nmf_accel.backends.cupy_backend import kernels as cupy_kernels
 from nmf_accel.backends.jax_backend import JaxBackend
+from nmf_accel.matrices import Sparse
 from nmf_accel.solvers.multiplicative import multiply_divide
 
 A = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -340,9 +342,6 @@ class TestCupyScope:
     def test_it_is_that_of_the_entries(self, monkeypatch):
         pytest.importorskip("cupyx.scipy.sparse")
         from cupyx.scipy.sparse import csr_matrix
-        from nmf_accel.sparse import Sparse
-
-        from nmf_accel.backends import cupy_backend
 
         entries = type("Entries", (), {"device": "the second GPU"})()
         matrix = object.__new__(csr_matrix)

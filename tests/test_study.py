@@ -20,7 +20,6 @@ from nmf_accel.study import (
     Runs,
     StudySettings,
     run_study,
-    runs,
     study_cost,
     study_denoising,
     study_images,
@@ -29,6 +28,7 @@ from nmf_accel.study import (
 from nmf_accel.study.image_tasks import matrix_numbers, rare_pixels
 from nmf_accel.study.likeness import psnr, ssim
 from nmf_accel.study.properties import MATRICES, scaled_difference, svd_error
+from nmf_accel.sweeps import Packing
 
 SMALL = {"n_images": 40, "ranks": (2, 4, 8), "max_iter": 30, "backend": "numpy"}
 PLOTS = [
@@ -83,12 +83,12 @@ def counted(monkeypatch):
     """Shapes and ranks of the runs that are really done."""
     done = []
 
-    def count(A, rank, **options):
-        done.append((A.shape, rank))
-        return original(A, rank, **options)
+    def count(packing, runs, size):
+        done.extend((packing.problem.shape, run.rank) for run in runs)
+        return original(packing, runs, size)
 
-    original = runs.nmf
-    monkeypatch.setattr(runs, "nmf", count)
+    original = Packing.start
+    monkeypatch.setattr(Packing, "start", count)
     return done
 
 
@@ -276,7 +276,7 @@ def test_a_damaged_file_is_made_again(tmp_path, counted):
     settings = StudySettings("sprites", **SMALL)
     kept, A = Runs(settings, tmp_path), MATRICES["A4"]
     first = kept.factorize_ranks(A, [2], "x")[2]
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*/factors/*.npz")
     whole = path.read_bytes()
     middle = len(whole) // 2
     bent = whole[:middle] + bytes(20) + whole[middle + 20 :]
@@ -284,25 +284,27 @@ def test_a_damaged_file_is_made_again(tmp_path, counted):
         path.write_bytes(content)
         again = kept.factorize_ranks(A, [2], "x")[2]
         assert np.array_equal(again.W, first.W)
-    assert len(counted) == 5
+    path.unlink()
+    assert np.array_equal(kept.factorize_ranks(A, [2], "x")[2].H, first.H)
+    assert len(counted) == 6
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path, monkeypatch):
-    done, original = [], runs.nmf
+    done, original = [], Packing.start
 
-    def nmf(A, rank, **options):
+    def start(packing, runs, size):
         if len(done) == 2:
             raise KeyboardInterrupt
-        done.append(rank)
-        return original(A, rank, **options)
+        done.append(runs[0].rank)
+        return original(packing, runs, size)
 
     args = ("sprites", "--tasks", 2, "--n-images", 9, "--ranks", "1,2,3", "--max-iter", 5)
-    monkeypatch.setattr(runs, "nmf", nmf)
+    monkeypatch.setattr(Packing, "start", start)
     stopped = command(*args, "--out", tmp_path, status=130)
     assert stopped.stderr.count("\n") == 1
     assert "the same command goes on from there" in stopped.stderr
     assert done == [1, 2]
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "runs").glob("*/factors/*.npz"))) == 2
     done.clear()
     command(*args, "--out", tmp_path)
     assert done == [3]

@@ -14,8 +14,8 @@ import click
 import numpy as np
 
 from .. import datasets
-from ..sweeps import KEEP, Row, Store, SweepResult, best_rank, merge, summarize, sweep
-from .options import backend_option, dtype_option, n_images_option, run_options
+from ..sweeps import KEPT, Row, Store, SweepResult, best_rank, merge, summarize, sweep
+from .options import backend_option, declared_option, dtype_option, n_images_option, run_options
 from .tables import echo_table
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -77,7 +77,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @dtype_option
 @backend_option
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
-@click.option("--keep", type=click.Choice(KEEP), default="best", show_default=True)
+@declared_option("keep", KEPT)
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
 @click.option("--out", type=click.Path(path_type=Path), default="runs", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON lines.")

@@ -9,7 +9,7 @@ import numpy as np
 from ..types import Array, Index, Library
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Side:
     """The rows of A, or its columns.
 
@@ -30,6 +30,10 @@ class Side:
             return x
         kept: Array = library.xp.take(x, library.xp.asarray(self.index), axis=axis)
         return kept
+
+    def __repr__(self) -> str:
+        kept = self.size if self.index is None else self.index.size
+        return f"<Side: {kept} of {self.size}>"
 
     def put_back(self, library: Library, x: Array) -> Array:
         """Undo `keep` along the last axis, with zeros in between."""

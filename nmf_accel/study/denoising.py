@@ -19,7 +19,7 @@ Floats = NDArray[np.floating[Any]]
 Numbers = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Denoising:
     """What Task 3 found.
 
@@ -38,6 +38,9 @@ class Denoising:
     noisy: Floats
     fits: Fits
     numbers: Numbers
+
+    def __repr__(self) -> str:
+        return f"<Task 3 of a study of {self.images.settings.dataset}, ranks {list(self.fits)}>"
 
 
 def study_denoising(runs: Runs, clean: Images) -> Denoising:

@@ -27,7 +27,7 @@ USED = 0.1
 FEWEST_WITH_TRAIT = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Images:
     """What Task 2 found.
 
@@ -45,6 +45,9 @@ class Images:
     data: Dataset
     fits: Fits
     numbers: Numbers
+
+    def __repr__(self) -> str:
+        return f"<Task 2 of a study of {self.settings.dataset}, ranks {list(self.fits)}>"
 
     @property
     def shape(self) -> tuple[int, int, int]:

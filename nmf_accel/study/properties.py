@@ -46,7 +46,7 @@ RATINGS = np.array(
 """Stars from 0 to 5, a film a row, a viewer a column: an example in the manner of section 2.1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Properties:
     """What Task 1 found.
 
@@ -59,6 +59,9 @@ class Properties:
 
     settings: StudySettings
     numbers: Numbers
+
+    def __repr__(self) -> str:
+        return f"<Task 1 of a study of {self.settings.dataset}>"
 
 
 def study_properties(runs: Runs) -> Properties:

@@ -33,7 +33,7 @@ DPI = 200
 TEMPLATE = "report.html.jinja"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """What a study found; None for the tasks that were not asked for.
 
@@ -55,6 +55,9 @@ class Results:
     images: Images | None
     denoising: Denoising | None
     about: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Results of a study of {self.settings.dataset}, tasks {list(self.settings.tasks)}>"
 
     def as_json(self) -> dict[str, Any]:
         """All numbers; the tasks under ``task1``, ``task2`` and ``task3``."""

@@ -12,7 +12,7 @@ from .words import indexed, number, percent
 Numbers = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A table as HTML.
 
@@ -25,6 +25,9 @@ class Table:
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    def __repr__(self) -> str:
+        return f"<Table of {len(self.rows)} rows: {', '.join(self.header)}>"
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)

@@ -2,12 +2,12 @@
 
 from .packing import Packing
 from .plan import planned_runs
-from .store import KEEP, Row, Store, StoreError, merge
-from .sweeping import Sweep, sweep
+from .store import Row, Store, StoreError, merge
+from .sweeping import KEPT, Sweep, sweep
 from .table import SweepResult, best_rank, summarize
 
 __all__ = [
-    "KEEP",
+    "KEPT",
     "Packing",
     "Row",
     "Store",

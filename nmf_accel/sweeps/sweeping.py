@@ -13,13 +13,15 @@ from ..core import Problem, record, settle
 from ..intake import Given, prepare, prepare_whole
 from ..losses.frobenius import residual2
 from ..matrices import Matrix
-from ..options import COMMON, OptionKeywords, Options
+from ..options import COMMON, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
 from .plan import planned_runs
 from .store import KEEP, Row, Store, key_of
 from .table import SweepResult
+
+KEPT = choice("best", "Whose factors are kept.", KEEP)
 
 
 def sweep(
@@ -83,8 +85,7 @@ def sweep(
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged.
     """
-    if keep not in KEEP:
-        raise ValueError(f"keep is {keep!r}; it must be one of {', '.join(KEEP)}")
+    KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
     given = Given.of(A)
     problem = prepare(given, dtype, backend, drop=runs[0].objective.leaves_out_zeros)

@@ -8,14 +8,14 @@ them by a test.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypedDict
 
 import numpy as np
 
 from .losses import LOSSES, Loss, Penalties, Penalty
-from .solvers import ANY, AUTO, FASTEST, SOLVERS, Solver
+from .solvers import ANY, AUTO, FASTEST, SOLVERS, Rule, Solver
 from .starts import INITS
 from .stopping import STOPS, Stop
 
@@ -38,8 +38,8 @@ class Option:
         Bounds of a number; `high` is never reached.
     open : bool
         Whether `low` is not reached either.
-    choices : callable, optional
-        The names that it may be, as they are at the time.
+    tables : tuple of iterables of str
+        Where the names are that it may be; none for a number.
     """
 
     default: Any
@@ -49,7 +49,12 @@ class Option:
     low: float = -math.inf
     high: float = math.inf
     open: bool = False
-    choices: Callable[[], list[str]] | None = None
+    tables: tuple[Iterable[str], ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names that it may be, as they are now."""
+        return [name for table in self.tables for name in table]
 
     def field(self) -> Any:
         """A field of a dataclass for it."""
@@ -65,9 +70,9 @@ class Option:
         """
         if value is None and self.default is None:
             return None
-        if self.choices is not None:
-            if value not in self.choices():
-                known = ", ".join(self.choices())
+        if self.tables:
+            if value not in self.names:
+                known = ", ".join(self.names)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
         if self.kind is int:
@@ -88,8 +93,8 @@ def whole(default: Any, help: str, least: int) -> Option:
 
 
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
-    """One of some names: those that the tables hold when it is checked."""
-    return Option(default, help, str, choices=lambda: [name for table in tables for name in table])
+    """One of the names that some tables hold."""
+    return Option(default, help, str, tables=tables)
 
 
 def penalty(of: str) -> Option:
@@ -166,6 +171,16 @@ class Options:
     def method(self) -> Solver:
         """What `solver` names."""
         return SOLVERS[FASTEST if self.solver == AUTO else self.solver]
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the solver, with `inner`."""
+        return self.method.make(self.inner or self.method.inner)
+
+    @property
+    def added(self) -> float:
+        """δ, if the rule adds it to denominators, else 0."""
+        return (self.delta or 0.0) if self.method.uses_delta else 0.0
 
     @property
     def objective(self) -> Loss:

@@ -161,4 +161,4 @@ def test_no_module_is_hidden_by_a_name_of_its_package():
 def test_every_option_says_what_it_is():
     for name, option in declared(Options).items():
         assert option.help, name
-        assert option.must or option.choices, name
+        assert option.must or option.tables, name

@@ -30,18 +30,18 @@ else:
 class Names(Choice):
     """One of the names that an option may be, as they are when the command runs."""
 
-    def __init__(self, names: Callable[[], list[str]]) -> None:
-        super().__init__(names())
-        self.names = names
+    def __init__(self, option: Option) -> None:
+        super().__init__(option.names)
+        self.option = option
 
     def get_metavar(self, *args: Any, **options: Any) -> str | None:
         """The names, for the help."""
-        self.choices = tuple(self.names())
+        self.choices = tuple(self.option.names)
         return super().get_metavar(*args, **options)
 
     def convert(self, *args: Any, **options: Any) -> Any:
         """One of them, or click's refusal."""
-        self.choices = tuple(self.names())
+        self.choices = tuple(self.option.names)
         return super().convert(*args, **options)
 
 
@@ -50,7 +50,7 @@ def declared_option(name: str, option: Option) -> Callable[[Any], Any]:
     return click.option(
         f"--{name.lower().replace('_', '-')}",
         name,
-        type=Names(option.choices) if option.choices else option.kind,
+        type=Names(option) if option.tables else option.kind,
         default=option.default,
         show_default=option.default is not None,
         help=option.help,

@@ -116,10 +116,10 @@ class Batch:
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
         self.loop = Loop(
             problem,
-            options.method.make(options.inner or options.method.inner),
+            options.rule,
             W0,
             H0,
-            options.delta if options.delta and options.method.uses_delta else 0.0,
+            options.added,
             loss=loss,
             penalties=penalties,
             record_every=record_every,

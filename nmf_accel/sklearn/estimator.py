@@ -60,12 +60,6 @@ TOL_RULES = {
 """Those of scikit-learn's own solvers; all others have the KKT residual."""
 
 
-def known(option: str) -> set[str]:
-    """The names that an option of `nmf` may be."""
-    choices = COMMON[option].choices
-    return set(choices()) if choices else set()
-
-
 class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     """Non-negative matrix factorization, X ≈ W H, in place of `sklearn.decomposition.NMF`.
 
@@ -122,13 +116,17 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     True
     """
 
-    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012  as scikit-learn has it
-        **Original._parameter_constraints,
-        "solver": [StrOptions({"cd", *known("solver")})],
-        "backend": [str, None],
-        "inner": [Interval(Integral, COMMON["inner"].low, None, closed="left"), None],
-        "dtype": [StrOptions({"float32", "float64"}), None],
-    }
+    @property
+    def _parameter_constraints(self) -> dict[str, Any]:
+        """scikit-learn's, and ours, from the declared options as they are now."""
+        solver, inner = COMMON["solver"], COMMON["inner"]
+        return {
+            **Original._parameter_constraints,
+            "solver": [StrOptions({"cd", *solver.names})],
+            "backend": [str, None],
+            "inner": [Interval(Integral, inner.low, None, closed="left"), None],
+            "dtype": [StrOptions({"float32", "float64"}), None],
+        }
 
     def __init__(
         self,

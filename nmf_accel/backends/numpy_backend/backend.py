@@ -1,4 +1,4 @@
-"""What NumPy does otherwise than the base: lazy, on threads, with equal rows folded."""
+"""What NumPy does otherwise than the base: on threads, with equal rows and columns folded."""
 
 from __future__ import annotations
 

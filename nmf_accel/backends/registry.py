@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..matrices import Dense, Matrix
 from .base import Backend, Probe
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "nmf_accel.backends"
 VARIABLE = "NMF_ACCEL_BACKEND"
 AUTO = "auto"
 
-_BUILT_IN = [
-    EntryPoint(name, f"{__package__}.{name}_backend:{name.capitalize()}Backend", GROUP)
-    for name in ("numpy", "cupy", "jax")
-]
+_BUILT_IN = ("numpy", "cupy", "jax")
 
 
 class BackendError(RuntimeError):
@@ -27,10 +27,23 @@ class BackendError(RuntimeError):
 
 @cache
 def _registered() -> dict[str, EntryPoint]:
-    registered = {point.name: point for point in _BUILT_IN}
+    from importlib.metadata import EntryPoint  # late, see `entry_points`
+
+    registered = {
+        name: EntryPoint(name, f"{__package__}.{name}_backend:{name.capitalize()}Backend", GROUP)
+        for name in _BUILT_IN
+    }
     for point in entry_points(group=GROUP):
         registered.setdefault(point.name, point)
     return registered
+
+
+def entry_points(group: str) -> Any:
+    """The entry points of a group that are installed."""
+    # Late: a quarter of the time of importing nmf_accel would go into this module.
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
 
 
 def names() -> list[str]:

@@ -24,6 +24,10 @@ if folder := os.environ.get(datasets.FOLDER_VARIABLE):
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("suite")
 
+VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg", 10)]
+SETTINGS = pytest.mark.parametrize(("solver", "inner"), VARIANTS)
+"""Every solver, with and without inner repeats."""
+
 ON_GPU = {"cupy"}
 BACKENDS = [
     pytest.param(name, marks=[pytest.mark.gpu] if name in ON_GPU else [])
@@ -64,6 +68,19 @@ def assert_histories_agree(actual, expected, rtol):
     difference = np.abs(actual / expected - 1)
     worst = difference.argmax()
     assert difference[worst] <= rtol, f"differs by {difference[worst]:.2e} at iteration {worst + 1}"
+
+
+def assert_equals_single_runs(result, A, backend, **settings):
+    """Each run of a sweep that kept all is what `nmf` gives with its rank and seed."""
+    for row in result.table:
+        single = nmf(A, row["rank"], seed=row["seed"], backend=backend, **settings)
+        packed = result.factorizations[row["rank"], row["seed"]]
+        assert row["iterations"] == packed.n_iter == single.n_iter
+        assert packed.stopped_because == row["stopped_because"] == single.stopped_because
+        assert row["error"] == packed.error
+        assert_parity(packed.W, single.W, 1e-10)
+        assert_parity(packed.H, single.H, 1e-10)
+        assert_histories_agree(packed.errors, single.errors[packed.iterations - 1], 1e-10)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import assert_parity
-from test_rules import SETTINGS
+from conftest import SETTINGS, assert_parity
 
 from nmf_accel import nmf, sweep
 

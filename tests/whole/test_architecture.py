@@ -17,7 +17,7 @@ from nmf_accel.solvers import SOLVERS
 from nmf_accel.stopping import STOPS
 
 ROOT = Path(nmf_accel.__file__).parent
-PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 TREES = {path.relative_to(ROOT): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import assert_histories_agree, assert_parity, require_or_skip
+from conftest import SETTINGS, assert_histories_agree, assert_parity, require_or_skip
 from scipy.optimize import nnls
 
 from nmf_accel import StoreError, backends, nmf, sweep
@@ -12,9 +12,6 @@ from nmf_accel.losses import Quadratic
 from nmf_accel.solvers import SOLVERS
 from nmf_accel.solvers.multiplicative import lee_seung
 from nmf_accel.solvers.repeated import Repeated
-
-VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg", 10)]
-SETTINGS = pytest.mark.parametrize(("solver", "inner"), VARIANTS)
 
 
 def half_problem(runs=2, d=21, m=60, n=70):

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import assert_parity
+from conftest import assert_equals_single_runs, assert_parity
 from scipy.sparse import csr_array
-from test_sweep import assert_equals_single_runs
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, nmf, sweep

@@ -50,7 +50,7 @@ def test_a_solution_has_no_residual(backend):
 
 
 def test_the_rule_of_coordinate_descent(backend, sprites):
-    # Held against scikit-learn in test_sklearn.py; here, that a sweep stops where nmf does.
+    # Held against scikit-learn in test_estimator.py; here, that a sweep stops where nmf does.
     A = sprites[:, :40].astype(np.float64)
     options = {"solver": "hals", "tol": 0.01, "stop": "descent", "backend": backend}
     single = nmf(A, 4, seed=1, **options)

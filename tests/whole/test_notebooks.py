@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 STUDIES = ["01_properties", "02_images", "03_denoising"]
 NAMES = [*STUDIES, "04_sklearn"]
 SMALL = {

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import assert_histories_agree, assert_parity
+from conftest import assert_equals_single_runs, assert_parity
 
 from nmf_accel import backends, nmf, sweep
 from nmf_accel.cli.sweep import numbers
@@ -19,18 +19,6 @@ RTOL = 1e-10
 @pytest.fixture(scope="module")
 def A(sprites):
     return sprites[:, :40]
-
-
-def assert_equals_single_runs(result, A, backend, **settings):
-    for row in result.table:
-        single = nmf(A, row["rank"], seed=row["seed"], backend=backend, **settings)
-        packed = result.factorizations[row["rank"], row["seed"]]
-        assert row["iterations"] == packed.n_iter == single.n_iter
-        assert packed.stopped_because == row["stopped_because"] == single.stopped_because
-        assert row["error"] == packed.error
-        assert_parity(packed.W, single.W, RTOL)
-        assert_parity(packed.H, single.H, RTOL)
-        assert_histories_agree(packed.errors, single.errors[packed.iterations - 1], RTOL)
 
 
 @pytest.mark.parametrize("max_iter", [1, 10, 35])

@@ -13,9 +13,11 @@ import pooch
 import pytest
 from hypothesis import settings
 from reference import reference_nmf
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, datasets, nmf
 from nmf_accel.backends import registry
+from nmf_accel.backends.numpy_backend import schedule, shared
 
 if folder := os.environ.get(datasets.FOLDER_VARIABLE):
     # Tests change the working directory; a relative folder is meant from where pytest started.
@@ -28,6 +30,7 @@ VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg",
 SETTINGS = pytest.mark.parametrize(("solver", "inner"), VARIANTS)
 """Every solver, with and without inner repeats."""
 
+THREADS = 3
 ON_GPU = {"cupy"}
 BACKENDS = [
     pytest.param(name, marks=[pytest.mark.gpu] if name in ON_GPU else [])
@@ -68,6 +71,13 @@ def assert_histories_agree(actual, expected, rtol):
     difference = np.abs(actual / expected - 1)
     worst = difference.argmax()
     assert difference[worst] <= rtol, f"differs by {difference[worst]:.2e} at iteration {worst + 1}"
+
+
+def low_rank(m=40, n=30, rank=3, seed=0):
+    """A = W H of that rank, and W and H."""
+    rng = np.random.default_rng(seed)
+    W, H = rng.uniform(size=(m, rank)), rng.uniform(size=(rank, n))
+    return W @ H, W, H
 
 
 def assert_equals_single_runs(result, A, backend, **settings):
@@ -163,6 +173,22 @@ def punk_oracle(punks):
         return reference_nmf(punks, rank, max_iter=max_iter)
 
     return run
+
+
+def blas_threads():
+    """How many threads a product of NumPy takes."""
+    return max(x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas")
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    """Threads as on a machine with three cores, for factors of any size."""
+    monkeypatch.setattr(schedule, "LEAST_ROWS", 1)
+    monkeypatch.setattr(schedule, "LEAST_SHARE", 1)
+    monkeypatch.setattr(shared, "LEAST_WORK", 1)
+    with threadpool_limits(THREADS, "blas"):
+        assert blas_threads() == THREADS
+        yield
 
 
 def run_python(code, **variables):

@@ -1,4 +1,4 @@
-"""Figures say what they show: the axis of a heat map numbers the columns of W."""
+"""A figure says what it shows: the axis of a heat map numbers the columns of W."""
 
 import numpy as np
 import pytest

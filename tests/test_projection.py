@@ -1,4 +1,4 @@
-"""`project`: the weights on components that are known."""
+"""`project` finds the best weights on components that are known."""
 
 import numpy as np
 import pytest

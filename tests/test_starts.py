@@ -1,4 +1,4 @@
-"""Starts from the singular vectors."""
+"""A start from the singular vectors is what its definition says, alike on every backend."""
 
 import numpy as np
 import pytest

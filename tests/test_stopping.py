@@ -1,30 +1,10 @@
-"""Certificates: the KKT residual, and stopping by it."""
+"""A run stops by its rule at the first check where the rule is met, and says why."""
 
 import numpy as np
 import pytest
-from conftest import assert_parity
+from conftest import assert_parity, low_rank
 
 from nmf_accel import nmf, sweep
-
-
-def projected_gradient(A, W, H):
-    """Its norm, from the definition."""
-    R = W @ H - A
-    total = 0.0
-    for X, gradient in ((W, R @ H.T), (H, W.T @ R)):
-        total += (gradient[(X > 0) | (gradient < 0)] ** 2).sum()
-    return np.sqrt(total)
-
-
-@pytest.mark.parametrize("solver", ["mu", "hals"])
-def test_the_certificate_is_that_of_the_factors(backend, solver, sprites):
-    A = sprites.astype(np.float64)
-    start = np.random.default_rng(3)
-    W0, H0 = start.random((A.shape[0], 4)), start.random((4, A.shape[1]))
-    W0[5:9] = 0
-    result = nmf(A, 4, W0=W0, H0=H0, solver=solver, max_iter=30, backend=backend)
-    expected = projected_gradient(A, result.W, result.H) / projected_gradient(A, W0, H0)
-    assert result.kkt == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize(("solver", "tol"), [("mu", 0.12), ("hals", 0.02), ("bpp", 0.003)])
@@ -74,3 +54,31 @@ def test_each_run_of_a_sweep_stops_by_itself(backend, sprites):
         assert_parity(packed.W, single.W, 1e-10)
         lengths.append(packed.n_iter)
     assert len(set(lengths)) > 1
+
+
+def test_tol_stops_early_and_says_so(backend):
+    A = low_rank(20, 15, rank=6)[0]
+    every = 10
+    full = nmf(A, 2, max_iter=300, backend=backend)
+    result = nmf(A, 2, max_iter=300, tol=1e-3, check_every=every, backend=backend)
+    assert result.converged
+    assert "tol = 0.001" in result.stopped_because
+    assert result.n_iter < 300
+    assert result.n_iter % every == 0
+    np.testing.assert_array_equal(result.errors, full.errors[: result.n_iter])
+    rng = np.random.default_rng(0)
+    scale = np.sqrt(A.mean() / 2)
+    W0, H0 = rng.uniform(size=(20, 2)) * scale, rng.uniform(size=(2, 15)) * scale
+    first = np.linalg.norm(A - W0 @ H0)
+    at_checks = np.array([first, *full.errors[every - 1 :: every]])
+    falls = -np.diff(at_checks) / first
+    assert result.n_iter == every * (1 + np.argmax(falls < 1e-3))
+
+
+def test_tol_stops_at_an_exact_start(backend):
+    A = np.outer([1.0, 2.0], [2.0, 4.0])
+    options = {"W0": [[1.0], [2.0]], "H0": [[2.0, 4.0]], "delta": 1e-30}
+    result = nmf(A, 1, tol=1e-4, backend=backend, **options)
+    assert result.converged
+    assert result.n_iter == 10
+    assert result.error == 0

@@ -1,4 +1,4 @@
-"""The golden histories shipped with the package."""
+"""The golden histories are the oracle's, and a backend that computes otherwise is found out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Arrays of libraries that no backend stands for, shared through DLPack."""
+"""Arrays of libraries that no backend stands for go in and come out through DLPack."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""Data sets: the punks are genuine or refused, files and folders are read or named."""
+"""The punks are genuine or refused, and files and folders are read or named."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Images to matrices and back, opacity, clipping and noise."""
+"""Images become matrices and come back, with their opacity, clipped, and with noise."""
 
 import numpy as np
 import pytest

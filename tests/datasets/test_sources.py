@@ -1,4 +1,4 @@
-"""The tables of data sets: a line added at run time is enough, and importing them is cheap."""
+"""A line added to a table of data sets is enough, and importing them is cheap."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The sprites: their images, their labels, and that neither changes by accident."""
+"""The sprites are what their labels say, and neither changes by accident."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""L1 and L2 penalties on both factors, with every solver, on every backend."""
+"""L1 and L2 penalties are minimized with the error, with every solver, on every backend."""
 
 import numpy as np
 import pytest

@@ -1,15 +1,13 @@
-"""Sparse matrices: the results of dense ones, in the memory of their non-zeros."""
+"""A sparse matrix gives the results of a dense one, in the memory of its non-zeros."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from click.testing import CliRunner
 from conftest import assert_histories_agree, assert_parity, require_or_skip
 
-from nmf_accel import BackendError, Factorization, backends, nmf, project, sweep
-from nmf_accel.cli import main
+from nmf_accel import BackendError, backends, nmf, project, sweep
 from nmf_accel.intake import fingerprint
 
 rng = np.random.default_rng(0)
@@ -144,19 +142,3 @@ def test_memory_grows_with_the_entries():
     assert result.n_iter == 3
     dense = shape[0] * shape[1] * 8
     assert peak < 20 * (result.W.nbytes + result.H.nbytes) + 100 * stored < dense / 25
-
-
-def test_the_command_line(tmp_path):
-    path = tmp_path / "A.npz"
-    sp.save_npz(path, sp.csc_array(A))
-    command = ["fit", str(path), "--rank", "3", "--n-images", "20", "--out", str(tmp_path)]
-    done = CliRunner().invoke(main, [*command, "--backend", "numpy", "--l1-h", "0.1"])
-    assert done.exit_code == 0, done.output
-    result = Factorization.load(tmp_path / "factorization.npz")
-    assert result.H.shape == (3, 20)
-    assert result.settings["l1_H"] == 0.1
-    assert_parity(result.W, nmf(A[:, :20], 3, l1_H=0.1, backend="numpy").W, 1e-10)
-    command = ["sweep", str(path), "--ranks", "2", "--sigma", "0.1", "--out", str(tmp_path / "r")]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 2
-    assert "noise is added to a dense matrix only" in done.output

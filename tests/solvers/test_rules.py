@@ -1,13 +1,11 @@
-"""The solvers besides Lee and Seung's: against their definitions, and on every backend."""
+"""Every solver does what its definition says, on every backend."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from conftest import SETTINGS, assert_histories_agree, assert_parity, require_or_skip
 from scipy.optimize import nnls
 
-from nmf_accel import StoreError, backends, nmf, sweep
-from nmf_accel.cli import main
+from nmf_accel import backends, nmf
 from nmf_accel.losses import Quadratic
 from nmf_accel.solvers import SOLVERS
 from nmf_accel.solvers.multiplicative import lee_seung
@@ -194,51 +192,7 @@ def test_a_dead_component_lives_again_or_is_counted(backend):
     assert dead.error > alive.error
 
 
-@SETTINGS
-def test_a_sweep_is_its_single_runs(backend, solver, inner, sprites):
-    options = {"solver": solver, "inner": inner, "max_iter": 20, "backend": backend}
-    A = sprites[:, :40]
-    result = sweep(A, [3, 5], seeds=3, keep="all", **options)
-    for (rank, seed), packed in result.factorizations.items():
-        single = nmf(A, rank, seed=seed, **options)
-        assert_parity(packed.W, single.W, 1e-10)
-        assert_parity(packed.H, single.H, 1e-10)
-        assert packed.error == pytest.approx(single.error, rel=1e-10)
-
-
-def test_a_sweep_resumes_with_its_solver_only(tmp_path, sprites):
-    options = {"seeds": 2, "max_iter": 20, "store": tmp_path, "backend": "numpy"}
-    sweep(sprites, [3], solver="hals", **options)
-    again = sweep(sprites, [3, 4], solver="hals", **options)
-    assert again.skipped == 2
-    with pytest.raises(StoreError, match="solver"):
-        sweep(sprites, [3], solver="mu", **options)
-
-
 def test_auto_says_what_it_chose(backend, sprites):
     result = nmf(sprites, 4, solver="auto", max_iter=5, backend=backend)
     assert result.settings["solver"] in SOLVERS
     assert result.settings["inner"] >= 1
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"solver": "cd"}, "solver is 'cd'; it must be one of mu, hals, bpp, apg, auto"),
-        ({"inner": 0}, "inner is 0; it must be at least 1"),
-        ({"stop": "never"}, "stop is 'never'; it must be one of error, kkt"),
-        ({"init": "svd"}, "init is 'svd'; it must be one of random, nndsvd, nndsvda, nndsvdar"),
-    ],
-)
-def test_bad_settings(options, message, sprites):
-    with pytest.raises(ValueError, match=message):
-        nmf(sprites, 2, backend="numpy", **options)
-
-
-def test_the_command_line(tmp_path):
-    arguments = ["fit", "sprites", "--n-images", 30, "--rank", 4, "--solver", "hals"]
-    arguments += ["--inner", 5, "--tol", 1e-4, "--backend", "numpy", "--out", tmp_path]
-    done = CliRunner().invoke(main, list(map(str, arguments)))
-    assert done.exit_code == 0, done.output
-    assert "hals" in done.output
-    assert "KKT residual" in done.output

@@ -1,4 +1,4 @@
-"""The report in a real browser: headless Chromium, driven by selenium."""
+"""The report shows without errors in a real browser: headless Chromium, driven by selenium."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The study's numbers on 500 CryptoPunks, held against the oracle."""
+"""The study's numbers on 500 CryptoPunks are the oracle's."""
 
 import json
 

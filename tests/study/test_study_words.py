@@ -1,4 +1,4 @@
-"""What a study says must read differently when its numbers do."""
+"""What a study says reads differently when its numbers do."""
 
 import pytest
 

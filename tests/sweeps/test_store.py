@@ -1,6 +1,5 @@
-"""A sweep's folder: crashes, interruptions, other people's folders, merging."""
+"""A sweep's folder survives crashes and interruptions, and refuses what is not its own."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,12 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from nmf_accel import Factorization, StoreError, sweep
-from nmf_accel.cli import main
 from nmf_accel.sweeps import Store, merge
 
 RANKS = [2, 3, 4, 5, 6, 7]
@@ -183,43 +179,10 @@ def test_a_damaged_folder_is_named(tmp_path):
         Store.read(tmp_path)
 
 
-def test_commands(tmp_path, sprites):
-    out = tmp_path / "runs"
-    options = ["--n-images", "20", "--max-iter", "4", "--seeds", "2", "--out", str(out)]
-    swept = CliRunner().invoke(
-        main, ["sweep", "sprites", "--ranks", "2:4:1", "--sigma", "0.1", *options]
-    )
-    assert swept.exit_code == 0, swept.output
-    assert "closest to the clean data: rank " in swept.output
-    assert {path.name for path in out.iterdir()} == {
-        *("runs.jsonl", "sweep.json", "sweep.png", "sweep.svg", "factors")
-    }
-    (out / "sweep.png").unlink()
-    shown = CliRunner().invoke(main, ["show", str(out)])
-    assert shown.output == swept.output
-    assert (out / "sweep.png").exists()
-    rows = CliRunner().invoke(main, ["show", str(out), "--json"]).output.splitlines()
-    assert [json.loads(row)["rank"] for row in rows] == [2, 2, 3, 3, 4, 4]
-    merged = CliRunner().invoke(main, ["merge", str(out), "--out", str(tmp_path / "m")])
-    assert merged.exit_code == 0, merged.output
-    assert np.isclose(Store.read(tmp_path / "m").rows[0]["error"], json.loads(rows[0])["error"])
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--ranks", "4x"], "'4x' is no number"),
-        (["--ranks", "9:4:1"], "runs nowhere"),
-        (["--ranks", "2,2"], "ranks has 2 more than once"),
-        (["--ranks", "2", "--seeds", "0"], "seeds is 0"),
-        (["--ranks", "2", "--sigma", "-1"], "sigma is -1.0"),
-        (["--ranks", "2", "--memory", "much"], "no amount of memory"),
-        (["--ranks", "2", "--memory", "1K"], "memory is 1,024 bytes"),
-    ],
-)
-def test_bad_options_get_one_line_and_status_2(tmp_path, options, message):
-    arguments = ["sweep", "sprites", "--n-images", "5", "--out", str(tmp_path / "o"), *options]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2
-    assert message in result.output
-    assert len(result.output.strip().splitlines()) == 1
+def test_a_sweep_resumes_with_its_solver_only(tmp_path, sprites):
+    options = {"seeds": 2, "max_iter": 20, "store": tmp_path, "backend": "numpy"}
+    sweep(sprites, [3], solver="hals", **options)
+    again = sweep(sprites, [3, 4], solver="hals", **options)
+    assert again.skipped == 2
+    with pytest.raises(StoreError, match="solver"):
+        sweep(sprites, [3], solver="mu", **options)

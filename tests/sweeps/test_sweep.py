@@ -1,13 +1,12 @@
-"""Sweeps: packing, stopping, memory, and what they refuse."""
+"""The runs of a sweep are those of `nmf`, packed together within the memory allowed."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import assert_equals_single_runs, assert_parity
+from conftest import SETTINGS, assert_equals_single_runs, assert_parity
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.cli.sweep import numbers
 from nmf_accel.datasets import add_noise
 from nmf_accel.intake import Given, prepare
 from nmf_accel.sweeps import best_rank
@@ -165,16 +164,13 @@ def test_bad_input_is_refused(A, arguments, message):
         sweep(A, **{"ranks": [2], "max_iter": 1, **arguments})
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("16", [16]),
-        ("16,32, 64", [16, 32, 64]),
-        ("4:10:2", [4, 6, 8, 10]),
-        ("4:9:2,20", [4, 6, 8, 20]),
-        ("8:512:log7", [8, 16, 32, 64, 128, 256, 512]),
-        ("1:3:log9", [1, 2, 3]),
-    ],
-)
-def test_ranges(text, expected):
-    assert numbers(text) == expected
+@SETTINGS
+def test_a_sweep_is_its_single_runs(backend, solver, inner, sprites):
+    options = {"solver": solver, "inner": inner, "max_iter": 20, "backend": backend}
+    A = sprites[:, :40]
+    result = sweep(A, [3, 5], seeds=3, keep="all", **options)
+    for (rank, seed), packed in result.factorizations.items():
+        single = nmf(A, rank, seed=seed, **options)
+        assert_parity(packed.W, single.W, 1e-10)
+        assert_parity(packed.H, single.H, 1e-10)
+        assert packed.error == pytest.approx(single.error, rel=1e-10)

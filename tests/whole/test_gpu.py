@@ -1,4 +1,4 @@
-"""What only a GPU can show; ``pytest -m gpu`` also runs every other test on CuPy."""
+"""A GPU does what only a GPU can show; ``pytest -m gpu`` also runs every other test on CuPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""``import nmf_accel`` is cheap: NumPy and nothing else."""
+"""``import nmf_accel`` loads NumPy and nothing else."""
 
 import json
 

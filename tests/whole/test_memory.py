@@ -1,4 +1,4 @@
-"""How much memory a factorization takes on NumPy."""
+"""A factorization on NumPy takes little memory beside A and its factors."""
 
 import tracemalloc
 

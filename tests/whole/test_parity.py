@@ -1,4 +1,4 @@
-"""The parity contract: every backend against the oracle, and against NumPy."""
+"""Every backend gives what the oracle gives, and what NumPy gives."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What holds for every matrix."""
+"""What theory says of every matrix holds for every matrix that is tried."""
 
 import numpy as np
 import pytest

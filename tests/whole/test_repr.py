@@ -1,4 +1,4 @@
-"""What the library shows of its objects: one short line each, whatever they hold."""
+"""Every object of the library shows itself in one short line, whatever it holds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Equal rows and columns of A, which are multiplied once."""
+"""Equal rows and columns of A are multiplied once, and the results stay the same."""
 
 import tracemalloc
 from functools import partial

@@ -1,26 +1,25 @@
-"""The NumPy backend's threads, each with runs of its own."""
+"""NumPy's threads share out the runs of a batch, and every run makes every iteration."""
 
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import assert_equals_single_runs, assert_parity
+from conftest import THREADS, assert_equals_single_runs, blas_threads
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
-from nmf_accel import backends, nmf, sweep
-from nmf_accel.backends.numpy_backend import schedule, shared, threads
+from nmf_accel import backends, sweep
+from nmf_accel.backends.numpy_backend import schedule, threads
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.matrices import Dense, Sparse
 from nmf_accel.solvers import SOLVERS
 
-THREADS = 3
+pytestmark = pytest.mark.usefixtures("three_threads")
 NUMPY = backends.get("numpy")
 
 
@@ -30,21 +29,6 @@ def dense(A):
 
 def sparse(A):
     return NUMPY.matrix(Sparse.by_rows(csr_array(A), NUMPY))
-
-
-def blas_threads():
-    return max(x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas")
-
-
-@pytest.fixture(autouse=True)
-def _three_threads(monkeypatch):
-    """Threads as on a machine with three cores, for factors of any size."""
-    monkeypatch.setattr(schedule, "LEAST_ROWS", 1)
-    monkeypatch.setattr(schedule, "LEAST_SHARE", 1)
-    monkeypatch.setattr(shared, "LEAST_WORK", 1)
-    with threadpool_limits(THREADS, "blas"):
-        assert blas_threads() == THREADS
-        yield
 
 
 @dataclass(frozen=True)
@@ -208,54 +192,6 @@ def test_results_are_those_of_single_runs_on_punks(punks):
     result = sweep(punks, [16], seeds=7, backend="numpy", keep="all", **settings)
     with threadpool_limits(1, "blas"):  # three on two cores would take turns at every product
         assert_equals_single_runs(result, punks, "numpy", **settings)
-
-
-def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):
-    A = sparse(np.eye(300, 70))
-    assert shared.worth_sharing(1, 8 * 70 // 370, A)
-    assert not shared.worth_sharing(1, 8 * 70 // 370 + 1, A)
-    monkeypatch.setattr(shared, "LEAST_WORK", 71)
-    assert not shared.worth_sharing(1, 1, A)
-    assert shared.worth_sharing(2, 1, A)
-    assert not shared.worth_sharing(2, 1, dense(np.eye(300, 70)))
-    with threadpool_limits(1, "blas"):
-        assert not shared.worth_sharing(2, 1, A)
-
-
-@pytest.mark.parametrize("shape", [(300, 70), (70, 300), (2, 1)])
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("density", [0.1, 0.01])
-def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density):
-    rng = np.random.default_rng(0)
-    whole = rng.random(shape) * (rng.random(shape) < density)
-    A = sparse(whole)
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts = shared.share(A, pool, THREADS)
-        assert len(parts.blocks) <= THREADS
-        for _, block in parts.blocks:
-            assert not block.nnz or np.shares_memory(block.data, A.matrix.data)
-        if density * shape[0] * shape[1] > 1000:
-            assert len(parts.blocks) == THREADS
-            stored = [block.nnz for _, block in parts.blocks]
-            assert max(stored) < 1.5 * min(stored)
-        if transposed:
-            parts, whole = parts.T, whole.T
-        Y = rng.random((5, whole.shape[0]))
-        np.testing.assert_allclose(parts.times(Y), Y @ whole, rtol=1e-13)
-
-
-@pytest.mark.parametrize("solver", ["mu", "hals"])
-def test_a_sparse_matrix_gives_what_a_dense_one_does(sprites, solver, monkeypatch):
-    calls = []
-    share = shared.share
-    monkeypatch.setattr(shared, "share", lambda *a: calls.append(1) or share(*a))
-    for A in (sprites[:, :40], sprites[:, :40].T):
-        found, expected = (nmf(X, 4, max_iter=40, solver=solver) for X in (csr_array(A), A))
-        assert calls
-        calls.clear()
-        assert_parity(found.W, expected.W, 1e-10)
-        assert_parity(found.H, expected.H, 1e-10)
-    assert blas_threads() == THREADS
 
 
 @pytest.mark.parametrize("size", [1, 2])

@@ -1,8 +1,92 @@
-"""The options of a run."""
+"""An option is declared once, and every door has it: checked, with its name, kind and default."""
 
+import inspect
+import math
+import re
+from dataclasses import MISSING
+from typing import get_type_hints
+
+import numpy as np
 import pytest
 
-from nmf_accel import nmf
+from nmf_accel import nmf, sweep
+from nmf_accel.cli import main
+from nmf_accel.options import COMMON, OptionKeywords, Options, declared
+
+ALL = declared(Options)
+NUMBERS = {name: option for name, option in ALL.items() if not option.tables}
+WHOLE = [name for name, option in NUMBERS.items() if option.kind is int]
+CHOICES = {name: option for name, option in ALL.items() if option.tables}
+A = np.random.default_rng(0).random((6, 5))
+
+
+def given(name, value):
+    """The value of an option that is given, as the options hold it."""
+    return getattr(Options(**{"rank": 2, name: value}), name)
+
+
+def just_inside(option):
+    """The numbers nearest to the bounds of an option that it may be."""
+    if option.kind is int:
+        return [int(option.low)]
+    least = math.nextafter(option.low, math.inf) if option.open else float(option.low)
+    return [least, math.nextafter(option.high, 0)]
+
+
+def just_outside(option):
+    """Those that it may not be, and what is no number between bounds."""
+    if option.kind is int:
+        return [int(option.low) - 1]
+    most = float(option.low) if option.open else math.nextafter(option.low, -math.inf)
+    return [most, float(option.high), math.inf, math.nan]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_held_against_its_bounds(name):
+    option = NUMBERS[name]
+    assert math.isfinite(option.low), "an option without a bound takes anything"
+    for value in just_inside(option):
+        found = given(name, value)
+        assert found == value
+        assert type(found) is option.kind
+    for value in just_outside(option):
+        message = f"{name} is {value}; it must be {option.must}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            given(name, value)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_none_is_allowed_where_it_is_the_default(name):
+    if ALL[name].default is None:
+        assert given(name, None) is None
+    else:
+        with pytest.raises((TypeError, ValueError), match=f"^{name} is None; it must be "):
+            given(name, None)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("value", [True, False, 3.0, "3"])
+def test_a_whole_number_is_an_integer(name, value):
+    with pytest.raises(TypeError, match=f"^{name} is {value!r}; it must be an integer$"):
+        given(name, value)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_numpy_becomes_one_of_python(name):
+    option = NUMBERS[name]
+    value = 3 if option.kind is int else 0.25
+    found = given(name, {int: np.int32, float: np.float64}[option.kind](value))
+    assert found == value
+    assert type(found) is option.kind
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_is_one_of_its_names(name):
+    names = CHOICES[name].names
+    assert given(name, CHOICES[name].default) in names
+    message = f"{name} is 'another'; it must be one of {', '.join(names)}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        given(name, "another")
 
 
 @pytest.mark.parametrize(
@@ -17,3 +101,53 @@ from nmf_accel import nmf
 def test_bad_settings(options, message, sprites):
     with pytest.raises(ValueError, match=message):
         nmf(sprites, 2, backend="numpy", **options)
+
+
+def test_options_are_given_by_name():
+    with pytest.raises(TypeError, match="positional"):
+        Options(2)
+    with pytest.raises(AttributeError, match="cannot assign"):
+        Options(rank=2).tol = 0.1
+
+
+def test_the_signature_of_nmf_is_the_declaration():
+    parameters = inspect.signature(nmf).parameters
+    others = {"A", "W0", "H0", "dtype", "backend", "progress", "callback"}
+    assert [name for name in parameters if name not in others] == list(ALL)
+    kinds, hints = get_type_hints(nmf), get_type_hints(Options)
+    for name, option in ALL.items():
+        required = option.default is MISSING
+        assert parameters[name].default == (inspect.Parameter.empty if required else option.default)
+        assert (parameters[name].kind is inspect.Parameter.KEYWORD_ONLY) == (not required)
+        assert kinds[name] == hints[name]
+
+
+def test_the_keywords_of_sweep_are_the_common_options():
+    assert set(COMMON) == set(ALL) - {"rank", "seed"}
+    hints = get_type_hints(Options)
+    assert get_type_hints(OptionKeywords) == {name: hints[name] for name in COMMON}
+    assert not OptionKeywords.__required_keys__
+    defaults = {name: option.default for name, option in COMMON.items()}
+    result = sweep(A, [2], 1, **{**defaults, "max_iter": 2})
+    assert [row["iterations"] for row in result.table] == [2]
+
+
+@pytest.mark.parametrize("name", ["itermax", "rank", "seed"])
+def test_sweep_refuses_another_keyword_and_names_its_options(name):
+    message = f"unexpected keyword argument '{name}'; its options are {', '.join(COMMON)}"
+    with pytest.raises(TypeError, match=f"{re.escape(message)}$"):
+        sweep(A, [2], 1, max_iter=2, **{name: 3})
+
+
+@pytest.mark.parametrize("command", ["fit", "sweep"])
+@pytest.mark.parametrize("name", COMMON)
+def test_the_commands_offer_it(command, name):
+    option = COMMON[name]
+    (offered,) = [x for x in main.commands[command].params if x.name == name]
+    assert offered.opts == [f"--{name.lower().replace('_', '-')}"]
+    assert offered.default == option.default
+    assert offered.help.startswith(option.help)
+    if not option.tables:
+        assert offered.type.name == {int: "integer", float: "float"}[option.kind]
+    else:
+        assert offered.type.option.names == option.names

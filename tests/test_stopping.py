@@ -1,10 +1,15 @@
 """A run stops by its rule at the first check where the rule is met, and says why."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import assert_parity, low_rank
 
 from nmf_accel import nmf, sweep
+from nmf_accel.options import Options
+from nmf_accel.solvers import SOLVERS
+from nmf_accel.stopping import STOPS
 
 
 @pytest.mark.parametrize(("solver", "tol"), [("mu", 0.12), ("hals", 0.02), ("bpp", 0.003)])
@@ -82,3 +87,47 @@ def test_tol_stops_at_an_exact_start(backend):
     assert result.converged
     assert result.n_iter == 10
     assert result.error == 0
+
+
+class TestRules:
+    """What a rule says of the numbers it is given; the numbers here are exact."""
+
+    def test_the_error_fell_by_no_more_than_tol_of_the_first(self):
+        met = STOPS["error"].met
+        assert met(8.0, 5.0, 4.5, 1 / 16)
+        assert not met(8.0, 5.0, 4.25, 1 / 16)
+        assert met(8.0, 5.0, 5.5, 1 / 16), "an error that rises falls no more"
+
+    @pytest.mark.parametrize("name", ["kkt", "descent"])
+    def test_the_residual_is_at_most_tol_of_the_first(self, name):
+        met = STOPS[name].met
+        assert met(8.0, 9.0, 2.0, 1 / 4)
+        assert not met(8.0, 2.0, 2.5, 1 / 4)
+        # From a solution, of which the residual is zero, what is found counts as it is.
+        assert met(0.0, 0.0, 0.25, 1 / 4)
+        assert not met(0.0, 0.0, 0.5, 1 / 4)
+
+    def test_what_the_number_is_relative_to(self):
+        start = SimpleNamespace(error=np.array([3.0, 4.0]), kkt=np.array([5.0, 6.0]))
+        assert STOPS["error"].first(start) is start.error
+        assert STOPS["kkt"].first(start) is start.kkt
+        assert STOPS["descent"].first(start) is None, "that after the first iteration"
+
+    @pytest.mark.parametrize("inner", [1, 2])
+    @pytest.mark.parametrize("solver", SOLVERS)
+    def test_which_solvers_they_go_with(self, solver, inner):
+        able = {name for name, stop in STOPS.items() if stop.goes_with(SOLVERS[solver], inner)}
+        assert able - {"descent"} == {"error", "kkt"}
+        assert ("descent" in able) == ((solver, inner) == ("hals", 1))
+
+    @pytest.mark.parametrize("solver", ["mu", "bpp", "apg"])
+    def test_a_rule_that_does_not_go_with_the_solver_names_those_that_do(self, solver):
+        message = f"with '{solver}' and inner 1, take stop='error' or 'kkt'"
+        with pytest.raises(ValueError, match=message):
+            Options(rank=2, solver=solver, stop="descent")
+
+    @pytest.mark.parametrize("name", STOPS)
+    def test_the_sentence_says_tol(self, name):
+        sentence = STOPS[name].sentence.format(tol=0.125, check_every=7)
+        assert "tol = 0.125" in sentence
+        assert "{" not in sentence

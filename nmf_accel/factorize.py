@@ -139,7 +139,7 @@ def nmf(
     """
     options = Options.among(locals())
     given = Given.of(A)
-    problem = prepare(given, dtype, backend, drop=options.objective.leaves_out_zeros)
+    problem = prepare(given, dtype, backend, objective=options.objective)
     return factorize(problem, options, W0, H0, callback, progress, given)
 
 

@@ -78,9 +78,10 @@ class Option:
         if self.kind is int:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise TypeError(f"{name} is {value!r}; it must be an integer")
-        elif value is None:
-            raise TypeError(f"{name} is None; it must be {self.must}")
-        number = self.kind(value)
+        try:
+            number = self.kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"{name} is {value!r}; it must be a number, {self.must}") from None
         inside = self.low < number if self.open else self.low <= number
         if not (inside and number < self.high):
             raise ValueError(f"{name} is {number}; it must be {self.must}")
@@ -159,6 +160,11 @@ class Options:
             raise ValueError(
                 f"stop={self.stop!r} {stop.needs}; with {self.solver!r} and inner {inner}, take "
                 f"stop={' or '.join(able)}"
+            )
+        if inner > 1 and not self.objective.repeatable:
+            raise ValueError(
+                f"inner is {inner}, but a model of loss={self.loss!r} holds for one step; leave "
+                "inner out"
             )
         if not issubclass(self.objective.model_type, self.method.takes):
             able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]

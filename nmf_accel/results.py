@@ -66,8 +66,8 @@ class Factorization:
         Floating-point operations of the six matrix products of one iteration, without those that
         zeros and equal rows or columns of A spare; other solvers do more.
     settings : mapping
-        rank, seed, max_iter, tol, check_every, delta, solver, inner, stop, init, dtype, backend,
-        device, versions, and whatever was said of the data.
+        The options of `nmf`, settled for this data; dtype, shape, backend, device, versions, and
+        whatever was said of the data.
     W0, H0 : array, optional
         The starts, if they were given rather than drawn from the seed.
     """

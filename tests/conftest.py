@@ -103,10 +103,10 @@ def _strict_backend(tmp_path_factory):
     points = "[nmf_accel.backends]\nstrict = strict_backend:StrictBackend\n"
     (info / "entry_points.txt").write_text(points)
     sys.path.append(str(site))
-    registry._registered.cache_clear()
+    registry._installed.cache_clear()
     yield
     sys.path.remove(str(site))
-    registry._registered.cache_clear()
+    registry._installed.cache_clear()
 
 
 @pytest.fixture(autouse=True)

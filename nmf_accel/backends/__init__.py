@@ -1,12 +1,13 @@
 """The backends: which there are, and which one a call gets.
 
-A third party adds one by an entry point of the group ``nmf_accel.backends`` that names a
-`Backend` subclass; the built-in ones are registered the same way.
+Another one is a `Backend` subclass and a line in `BACKENDS`, or, in a package of its own, an entry
+point of the group ``nmf_accel.backends``.
 """
 
 from .base import Backend, Probe
 from .registry import (
     AUTO,
+    BACKENDS,
     GROUP,
     VARIABLE,
     BackendError,
@@ -19,6 +20,7 @@ from .registry import (
 
 __all__ = [
     "AUTO",
+    "BACKENDS",
     "GROUP",
     "VARIABLE",
     "Backend",

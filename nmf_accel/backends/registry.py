@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..matrices import Dense, Matrix
 from .base import Backend, Probe
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 GROUP = "nmf_accel.backends"
 VARIABLE = "NMF_ACCEL_BACKEND"
 AUTO = "auto"
 
-_BUILT_IN = ("numpy", "cupy", "jax")
+BACKENDS = {
+    name: f"{__package__}.{name}_backend:{name.capitalize()}Backend"
+    for name in ("numpy", "cupy", "jax")
+}
+"""Where the class of each backend is; those of installed packages come after these."""
 
 
 class BackendError(RuntimeError):
@@ -26,24 +27,16 @@ class BackendError(RuntimeError):
 
 
 @cache
-def _registered() -> dict[str, EntryPoint]:
-    from importlib.metadata import EntryPoint  # late, see `entry_points`
-
-    registered = {
-        name: EntryPoint(name, f"{__package__}.{name}_backend:{name.capitalize()}Backend", GROUP)
-        for name in _BUILT_IN
-    }
-    for point in entry_points(group=GROUP):
-        registered.setdefault(point.name, point)
-    return registered
-
-
-def entry_points(group: str) -> Any:
-    """The entry points of a group that are installed."""
+def _installed() -> dict[str, str]:
+    """The backends of installed packages."""
     # Late: a quarter of the time of importing nmf_accel would go into this module.
-    from importlib import metadata
+    from importlib.metadata import entry_points
 
-    return metadata.entry_points(group=group)
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+def _registered() -> dict[str, str]:
+    return {**BACKENDS, **{k: v for k, v in _installed().items() if k not in BACKENDS}}
 
 
 def names() -> list[str]:
@@ -65,7 +58,7 @@ def get(name: str) -> Backend:
     if name not in _registered():
         raise ValueError(f"unknown backend {name!r}; valid ones are {AUTO}, {', '.join(names())}")
     try:
-        backend: Backend = _registered()[name].load()()
+        backend: Backend = pkgutil.resolve_name(_registered()[name])()
     except Exception as error:
         raise BackendError(f"backend {name!r} could not be loaded: {error}") from error
     return backend

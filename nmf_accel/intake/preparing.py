@@ -8,17 +8,24 @@ import numpy as np
 
 from ..backends import Backend, resolve
 from ..core.problem import Problem
+from ..losses import FROBENIUS, Loss
 from ..matrices import Frame, Matrix
 from .checks import check_entries, working_dtype
 from .given import Given
 
 
 def prepare(
-    given: Given, dtype: Any = None, backend: str | None = None, *, drop: bool = True
+    given: Given,
+    dtype: Any = None,
+    backend: str | None = None,
+    *,
+    objective: Loss = FROBENIUS,
+    drop: bool = True,
 ) -> Problem:
     """Check a matrix, choose its backend and dtype, and make it ready there for many products.
 
-    Its zero rows and columns are left out unless not `drop`.
+    For a loss that allows it, its zero rows and columns are left out, unless not `drop`, and others
+    may be moved.
 
     Raises
     ------
@@ -30,6 +37,8 @@ def prepare(
     chosen = resolve(backend, given.array, given.kind)
     with chosen.scope(given.array):
         lies, mean = _checked(given, dtype, zero=False)
+        if not objective.arranges:
+            return _as_it_is(given, chosen, lies, mean)
         A, frame = chosen.arrange(lies, lies.frame() if drop else Frame.whole(lies.shape))
         return _problem(given, chosen, A, frame, mean)
 
@@ -39,7 +48,7 @@ def prepare_whole(given: Given, dtype: Any = None, backend: str | None = None) -
     chosen = resolve(backend, given.array, given.kind)
     with chosen.scope(given.array):
         lies, mean = _checked(given, dtype, zero=True)
-        return _problem(given, chosen, chosen.matrix(lies), Frame.whole(lies.shape), mean)
+        return _as_it_is(given, chosen, lies, mean)
 
 
 def _checked(given: Given, dtype: Any, zero: bool) -> tuple[Matrix, float]:
@@ -48,6 +57,10 @@ def _checked(given: Given, dtype: Any, zero: bool) -> tuple[Matrix, float]:
     check_entries(A, given.name, zero)
     xp, (m, n) = A.library.xp, A.shape
     return A, float(xp.sum(A.stored, dtype=xp.float64)) / (m * n)
+
+
+def _as_it_is(given: Given, backend: Backend, A: Matrix, mean: float) -> Problem:
+    return _problem(given, backend, backend.matrix(A), Frame.whole(A.shape), mean)
 
 
 def _problem(given: Given, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:

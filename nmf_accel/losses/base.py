@@ -76,8 +76,13 @@ class Loss(ABC):
 
     model_type: ClassVar[type[Any]]
     """The type of its models; what a solver takes is held against it."""
-    leaves_out_zeros: ClassVar[bool] = False
-    """Whether zero rows and columns of A may be left out of the loop, see `Frame`.
+    repeatable: ClassVar[bool] = False
+    """Whether a rule may be repeated with one model: it bounds the loss at every X.
+
+    If not, it holds for one step from the X that it was made for.
+    """
+    arranges: ClassVar[bool] = False
+    """Whether rows and columns of A may be left out of the loop, and moved, see `Frame`.
 
     If so, `whole_value` and `whole_models` have to account for them.
     """
@@ -128,15 +133,12 @@ class Loss(ABC):
 
     def whole_value(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> NDArray[np.float64]:
         """The value at any H (R, d, n) and Wt (R, d, m) of the matrix as it was given: (R,)."""
-        kept_H, kept_Wt = frame.columns.keep(A.library, H), frame.rows.keep(A.library, Wt)
-        of_W, carried = self.model(A.T, kept_H, kept_Wt), self.carry(A, kept_H, kept_Wt)
-        value = self.value(A, self.facts(A), kept_H, kept_Wt, of_W, carried)
+        value = self.value(A, self.facts(A), H, Wt, self.model(A.T, H, Wt), self.carry(A, H, Wt))
         return np.asarray(A.library.to_numpy(value), dtype=np.float64)
 
     def whole_models(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> tuple[Model, Model]:
         """The models for H and for Wt there, over all rows and columns of the matrix as given."""
-        kept_H, kept_Wt = frame.columns.keep(A.library, H), frame.rows.keep(A.library, Wt)
-        return self.model(A, kept_Wt, kept_H), self.model(A.T, kept_H, kept_Wt)
+        return self.model(A, Wt, H), self.model(A.T, H, Wt)
 
     def __repr__(self) -> str:
         return f"<loss {type(self).__name__}>"

@@ -35,7 +35,8 @@ class Frobenius(Loss):
     residual: str = "free"
 
     model_type = Quadratic
-    leaves_out_zeros = True
+    repeatable = True
+    arranges = True
 
     def model(self, A: Matrix, Y: Array, X: Array, carried: tuple[Array, ...] = ()) -> Quadratic:
         """``Quadratic(Y A, Y Yᵀ)``."""

@@ -88,7 +88,7 @@ def sweep(
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
     given = Given.of(A)
-    problem = prepare(given, dtype, backend, drop=runs[0].objective.leaves_out_zeros)
+    problem = prepare(given, dtype, backend, objective=runs[0].objective)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, problem, runs, Packing(problem, memory), keep)
     if reference is not None:

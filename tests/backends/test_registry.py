@@ -1,5 +1,6 @@
 """A call gets the backend that it should, and one that cannot run says why."""
 
+import importlib.metadata
 from importlib.metadata import EntryPoint
 
 import array_api_strict
@@ -37,16 +38,18 @@ def pretend(monkeypatch):
 @pytest.fixture
 def third_party(monkeypatch):
     """``third_party(name, value)``: register one more backend."""
-    plain = registry.entry_points
+    plain = importlib.metadata.entry_points
 
     def register(name, value):
         point = EntryPoint(name, value, backends.GROUP)
-        monkeypatch.setattr(registry, "entry_points", lambda group: [*plain(group=group), point])
-        registry._registered.cache_clear()
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points", lambda group: [*plain(group=group), point]
+        )
+        registry._installed.cache_clear()
 
     yield register
     monkeypatch.undo()
-    registry._registered.cache_clear()
+    registry._installed.cache_clear()
 
 
 def test_built_in_ones_come_first_then_those_of_others():

@@ -7,20 +7,20 @@ has, so that the promise cannot be broken from within.
 
 import ast
 import json
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import assert_parity, require_or_skip
-from toys import Below, KullbackLeibler, checkers, half_way, read_words
+from toys import TINY, Below, KullbackLeibler, checkers, half_way, read_words
 
 import nmf_accel
 from nmf_accel import Factorization, backends, nmf, sweep
-from nmf_accel.backends import registry
+from nmf_accel.backends import BACKENDS
 from nmf_accel.cli import main
 from nmf_accel.datasets import NAMED, READERS, Named
+from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import LOSSES
 from nmf_accel.options import COMMON
 from nmf_accel.solvers import ANY, SOLVERS, Solver
@@ -51,18 +51,8 @@ def _toys(monkeypatch, tmp_path):
         NAMED, "checkers", Named(checkers, "20, 12 × 12", lambda: "drawn", lambda: "there")
     )
     monkeypatch.setitem(READERS, ".words", read_words)
+    monkeypatch.setitem(BACKENDS, "toy", "toys:ToyBackend")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def toy_backend(monkeypatch):
-    """Registered as a third party's package would register it."""
-    point, plain = EntryPoint("toy", "toys:ToyBackend", backends.GROUP), registry.entry_points
-    monkeypatch.setattr(registry, "entry_points", lambda group: [*plain(group=group), point])
-    registry._registered.cache_clear()
-    yield
-    monkeypatch.undo()
-    registry._registered.cache_clear()
 
 
 def run(*args, status=0):
@@ -102,6 +92,33 @@ def test_a_solver_of_least_squares_refuses_another_loss():
         nmf(A, 3, loss="toy-kl", solver="hals")
 
 
+def test_a_model_of_one_step_is_not_repeated():
+    with pytest.raises(ValueError, match="inner is 2, but a model of loss='toy-kl' holds for one"):
+        nmf(A, 3, loss="toy-kl", solver="mu", inner=2)
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+def test_a_loss_that_knows_nothing_of_frames_meets_a_as_it_is(library):
+    # Zero rows and columns stay, and equal ones are not moved, so that what the loss carries and
+    # what is measured at any W and H are of the right entries.
+    folded = np.repeat(np.random.default_rng(1).random((20, 300)), 16, 0)
+    folded[5], folded[:, 7] = 0, 0
+    for loss, moved in (("frobenius", True), ("toy-kl", False)):
+        frame = prepare(Given.of(folded), backend="numpy", objective=LOSSES[loss]).frame
+        assert (frame.rows.index is not None) is moved
+    found = nmf(folded, 2, loss="toy-kl", max_iter=5, backend=library)
+    W0, H0 = prepare(Given.of(folded), backend="numpy").draw(2, 0, "random")
+    assert found.kkt == pytest.approx(residual(folded, found.W, found.H) / residual(folded, W0, H0))
+
+
+def residual(A, W, H):
+    """The norm of the projected gradients of the Kullback-Leibler divergence, by definition."""
+    P = W @ H + TINY
+    on_H, on_W = W.T @ (1 - A / P), (1 - A / P) @ H.T
+    wrong = [g[(x > 0) | (g < 0)] for x, g in ((H, on_H), (W, on_W))]
+    return np.linalg.norm(np.concatenate(wrong))
+
+
 def test_a_solver_and_a_stopping_rule(backend):
     result = nmf(A, 3, solver="half-way", stop="below", tol=0.4, check_every=1, backend=backend)
     assert result.converged
@@ -118,14 +135,14 @@ def test_a_start():
     assert_parity(result.W, nmf(A, 2, W0=W0, H0=H0, max_iter=1).W, 1e-14)
 
 
-def test_a_backend(toy_backend):
+def test_a_backend():
     result = nmf(A, 3, max_iter=30, backend="toy")
     assert result.settings["backend"] == "toy"
     assert_parity(result.W, nmf(A, 3, max_iter=30, backend="numpy").W, 1e-12)
     assert "a toy" in run("backends")
 
 
-def test_all_of_them_in_a_sweep(toy_backend, tmp_path):
+def test_all_of_them_in_a_sweep(tmp_path):
     given = {**TOYS, "check_every": 1, "init": "flat", "backend": "toy"}
     result = sweep(A, [2, 3], 2, store=tmp_path / "runs", keep="all", **given)
     assert [row["stopped_because"] for row in result.table] == [Below.sentence.format(tol=0.5)] * 4
@@ -136,7 +153,7 @@ def test_all_of_them_in_a_sweep(toy_backend, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["checkers", "a.words"])
-def test_all_of_them_on_the_command_line(toy_backend, source):
+def test_all_of_them_on_the_command_line(source):
     Path("a.words").write_text("one two three one\nzero two two one\none one three three\n")
     shape = {"checkers": (144, 20), "a.words": (4, 3)}[source]
     given = ["--check-every", 1, "--backend", "toy"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import run_python
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LIST, *PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))  # capitals first: README.md
 
 

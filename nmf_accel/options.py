@@ -75,9 +75,9 @@ class Option:
                 known = ", ".join(self.names)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
-        if self.kind is int:
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} is {value!r}; it must be an integer")
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if self.kind is int and not whole:
+            raise TypeError(f"{name} is {value!r}; it must be an integer")
         try:
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):

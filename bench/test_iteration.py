@@ -14,6 +14,7 @@ from conftest import timed
 from nmf_accel import backends, datasets, nmf
 from nmf_accel.core import Loop, versions
 from nmf_accel.intake import Given, prepare
+from nmf_accel.losses import FROBENIUS
 from nmf_accel.solvers.multiplicative import lee_seung
 from nmf_accel.starts import random_start
 
@@ -47,9 +48,9 @@ def iterations(backend, n, rank, dtype):
     """A function that runs a chunk of iterations and returns their errors, and its loop."""
     A = matrix(n, dtype)
     with backend.scope():
-        problem = prepare(Given.of(A), dtype, backend.name)
+        problem = prepare(Given(A), dtype, backend.name)
         W0, H0 = random_start(A.shape, rank, 0, problem.mean)
-        loop = Loop(problem, lee_seung, W0[None], H0[None], 1e-9)
+        loop = Loop(problem, lee_seung, W0[None], H0[None], 1e-9, loss=FROBENIUS)
 
     def chunk():
         with backend.scope():

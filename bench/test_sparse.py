@@ -12,7 +12,7 @@ from conftest import timed
 from test_iteration import describe
 
 from nmf_accel import nmf
-from nmf_accel.matrices import Sparse
+from nmf_accel.matrices import RawSparse
 
 SHAPE, DENSITY = (100_000, 20_000), 1e-3
 MAX_ITER, ROUNDS = 30, 3
@@ -32,7 +32,7 @@ def X():
 @pytest.mark.parametrize("solver", ["mu", "cd"])
 def test_sparse(benchmark, beside, backend, X, solver, rank, dtype):
     decomposition = pytest.importorskip("sklearn.decomposition")
-    if Sparse not in backend.kinds:
+    if RawSparse not in backend.kinds:
         pytest.skip(f"{backend.name} takes no sparse matrices")
     A = X.astype(dtype)
     rng = np.random.default_rng(1)

@@ -138,7 +138,7 @@ def nmf(
     0.4111546
     """
     options = Options.among(locals())
-    given = Given.of(A)
+    given = Given(A)
     problem = prepare(given, dtype, backend, objective=options.objective)
     return factorize(problem, options, W0, H0, callback, progress, given)
 

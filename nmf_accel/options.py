@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, TypedDict
 
 import numpy as np
 
 from .losses import LOSSES, Loss, Penalties, Penalty
-from .solvers import ANY, AUTO, FASTEST, SOLVERS, Rule, Solver
+from .solvers import ANY, AUTO, SOLVERS, Rule, Solver, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
 
@@ -40,6 +40,8 @@ class Option:
         Whether `low` is not reached either.
     tables : tuple of iterables of str
         Where the names are that it may be; none for a number.
+    before : object
+        What runs had before there was this option, if files of theirs do not say it.
     """
 
     default: Any
@@ -50,6 +52,7 @@ class Option:
     high: float = math.inf
     open: bool = False
     tables: tuple[Iterable[str], ...] = ()
+    before: Any = None
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +143,9 @@ class Options:
         low=0,
         open=True,
     ).field()
-    loss: str = choice("frobenius", "What is minimized.", LOSSES).field()
+    loss: str = replace(
+        choice("frobenius", "What is minimized.", LOSSES), before="frobenius"
+    ).field()
     solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
     inner: int | None = whole(
         None, "Repeats with the same products with A. [default: by solver]", 1
@@ -154,17 +159,12 @@ class Options:
 
     def __post_init__(self) -> None:
         check(self)
-        stop, inner = self.stopping, self.inner or 1
+        stop, inner = self.stopping, self.inner or self.method.inner
         if not stop.goes_with(self.method, inner):
             able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]
             raise ValueError(
                 f"stop={self.stop!r} {stop.needs}; with {self.solver!r} and inner {inner}, take "
                 f"stop={' or '.join(able)}"
-            )
-        if inner > 1 and not self.objective.repeatable:
-            raise ValueError(
-                f"inner is {inner}, but a model of loss={self.loss!r} holds for one step; leave "
-                "inner out"
             )
         if not issubclass(self.objective.model_type, self.method.takes):
             able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]
@@ -172,11 +172,16 @@ class Options:
                 f"solver is {self.solver!r}, which does not take loss={self.loss!r}; take "
                 f"{' or '.join(able)}"
             )
+        if inner > 1 and not self.objective.repeatable:
+            raise ValueError(
+                f"inner is {inner}, but a model of loss={self.loss!r} holds for one step; leave "
+                "inner out"
+            )
 
     @property
     def method(self) -> Solver:
         """What `solver` names."""
-        return SOLVERS[FASTEST if self.solver == AUTO else self.solver]
+        return solver_called(self.solver)
 
     @property
     def rule(self) -> Rule:

@@ -114,13 +114,13 @@ def project(
            [0.]])
     """
     penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
-    given = Given.of(A)
+    given = Given(A)
     problem = prepare_whole(given, dtype, backend)
     with problem.backend.scope(problem.A):
-        components, m = Given.of(W, "W"), problem.shape[0]
-        if components.shape[0] != m:
-            raise ValueError(f"W has {components.shape[0]} rows; it must have {m}, as A has")
-        W = checked_factor(problem, "W", W, components.shape, zero=True)
+        (rows, d), m = Given(W, "W").raw().shape, problem.shape[0]
+        if rows != m:
+            raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
+        W = checked_factor(problem, "W", W, (m, d))
         H = solve(problem, W, penalty)
         return given.give_back(H, problem.backend)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .losses import Model, Penalty
 from .losses.kkt import descent_violation, violation2
 from .solvers import Solver
-from .types import Array, Library, State
+from .types import Array, Library
 
 Floats = NDArray[np.float64]
 
@@ -21,17 +21,19 @@ class Seen(NamedTuple):
 
     Attributes
     ----------
-    before, after : State
-        (H, Wt, …) before it and after it.
+    old_H, old_Wt, H, Wt : arrays
+        The factors before it and after it.
     of_H, of_W : Model
-        Of its two half-steps: for H given the old W, for W given the new H.
+        For H given the old W, right at the new H too; for W given the new H, as it was used.
     penalties : (Penalty or None, Penalty or None)
         On H and on W.
     """
 
     library: Library
-    before: State
-    after: State
+    old_H: Array
+    old_Wt: Array
+    H: Array
+    Wt: Array
     of_H: Model
     of_W: Model
     penalties: tuple[Penalty | None, Penalty | None]
@@ -60,8 +62,10 @@ class Stop(ABC):
     """Why a run stopped; knows `tol` and `check_every`."""
     needs: ClassVar[str] = ""
     """What it needs of a solver, for a message where that is missing."""
-    measures: ClassVar[bool] = False
-    """Whether it follows what `measure2` gives, and not the error."""
+    own: ClassVar[bool] = False
+    """Whether it follows a number of its own, from `measure2`, and not the error."""
+    counts_zeros: ClassVar[bool] = False
+    """Whether zero rows and columns of A count in its number at first, as in scikit-learn's."""
     certifies: ClassVar[bool] = False
     """Whether its number, relative to the first, is what a result calls `kkt`, also without tol."""
 
@@ -74,7 +78,7 @@ class Stop(ABC):
         raise NotImplementedError
 
     def first(self, start: Start) -> Floats | None:
-        """The number at the start, (R,); None if that after the first iteration is meant."""
+        """The number at the start, (R,); None for that after the first iteration."""
         return None
 
     @abstractmethod
@@ -102,15 +106,14 @@ class Residual(Stop):
     """The KKT residual between the two half-steps, where the models for both are at hand."""
 
     sentence = "the KKT residual fell to tol = {tol:g} of the start's"
-    measures = True
+    own = True
     certifies = True
 
     def measure2(self, seen: Seen) -> Array:
         """The squared norm of the projected gradients, where H is new and W is not."""
-        (H, *_), (_, old_Wt, *_) = seen.after, seen.before
         on_H, on_W = seen.penalties
-        kkt2 = violation2(seen.library, H, seen.of_H, on_H)
-        return kkt2 + violation2(seen.library, old_Wt, seen.of_W, on_W)
+        kkt2 = violation2(seen.library, seen.H, seen.of_H, on_H)
+        return kkt2 + violation2(seen.library, seen.old_Wt, seen.of_W, on_W)
 
     def first(self, start: Start) -> Floats | None:
         """The KKT residual of the start."""
@@ -126,7 +129,8 @@ class Descent(Stop):
 
     sentence = "the violation met in descent fell to tol = {tol:g} of the first"
     needs = "is what one pass of solver='hals' met"
-    measures = True
+    own = True
+    counts_zeros = True
 
     def goes_with(self, solver: Solver, inner: int) -> bool:
         """Whether it is one pass of descent."""
@@ -134,12 +138,11 @@ class Descent(Stop):
 
     def measure2(self, seen: Seen) -> Array:
         """The squared sum of the violations that both half-steps met."""
-        (old_H, old_Wt, *_), (H, Wt, *_) = seen.before, seen.after
         of_H: Any = seen.of_H
         of_W: Any = seen.of_W
         on_H, on_W = seen.penalties
-        met = descent_violation(seen.library, old_H, H, of_H, on_H)
-        return (met + descent_violation(seen.library, old_Wt, Wt, of_W, on_W)) ** 2
+        met = descent_violation(seen.library, seen.old_H, seen.H, of_H, on_H)
+        return (met + descent_violation(seen.library, seen.old_Wt, seen.Wt, of_W, on_W)) ** 2
 
     def met(self, first: float, last: float, now: float, tol: float) -> bool:
         """Whether it is at most `tol` times the first."""

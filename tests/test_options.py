@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from dataclasses import MISSING
+from dataclasses import MISSING, replace
 from typing import get_type_hints
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from nmf_accel import nmf, sweep
 from nmf_accel.cli import main
 from nmf_accel.options import COMMON, OptionKeywords, Options, declared
+from nmf_accel.solvers import SOLVERS
 
 ALL = declared(Options)
 NUMBERS = {name: option for name, option in ALL.items() if not option.tables}
@@ -151,3 +152,16 @@ def test_the_commands_offer_it(command, name):
         assert offered.type.name == {int: "integer", float: "float"}[option.kind]
     else:
         assert offered.type.option.names == option.names
+
+
+@pytest.mark.parametrize("value", ["x", [1.0], 1 + 2j, 10**400])
+@pytest.mark.parametrize("name", ["tol", "delta", "l1_W"])
+def test_what_is_no_number_is_named(name, value):
+    with pytest.raises(TypeError, match=f"^{name} is .*; it must be a number, "):
+        Options(rank=1, **{name: value})
+
+
+def test_the_inner_repeats_of_a_solver_count_as_those_of_the_caller(monkeypatch):
+    monkeypatch.setitem(SOLVERS, "twice", replace(SOLVERS["hals"], inner=2))
+    with pytest.raises(ValueError, match="with 'twice' and inner 2, take stop='error' or 'kkt'"):
+        Options(rank=1, solver="twice", stop="descent")

@@ -50,7 +50,7 @@ def test_zeros_are_filled_where_asked(init, zeros):
 @pytest.mark.parametrize("init", ["nndsvd", "nndsvda", "nndsvdar"])
 def test_the_start_is_the_same_on_every_backend(backend, init):
     with backends.get(backend).scope():
-        start = prepare(Given.of(A), None, backend).draw(5, 3, init)
+        start = prepare(Given(A), None, backend).draw(5, 3, init)
     for mine, theirs in zip(start, svd_start(A, 5, 3, init), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     options = {"init": init, "solver": "hals", "max_iter": 20}

@@ -122,7 +122,8 @@ class TestRules:
 
     @pytest.mark.parametrize("solver", ["mu", "bpp", "apg"])
     def test_a_rule_that_does_not_go_with_the_solver_names_those_that_do(self, solver):
-        message = f"with '{solver}' and inner 1, take stop='error' or 'kkt'"
+        inner = SOLVERS[solver].inner
+        message = f"with '{solver}' and inner {inner}, take stop='error' or 'kkt'"
         with pytest.raises(ValueError, match=message):
             Options(rank=2, solver=solver, stop="descent")
 

@@ -43,12 +43,12 @@ class KullbackLeibler(Loss):
     def product(self, A, Y, X):
         return A.library.matmul(Y.mT, X) + TINY
 
-    def model(self, A, Y, X, carried=()):
+    def model(self, A, facts, Y, X, carried=()):
         xp, whole = A.library.xp, A.rows(slice(None))
         N = A.library.matmul(Y, whole / self.product(A, Y, X))
         return Split(N, xp.sum(Y, axis=-1, keepdims=True) + xp.zeros_like(N))
 
-    def value(self, A, facts, H, Wt, of_W, carried):
+    def value(self, A, facts, H, Wt):
         xp, whole = A.library.xp, A.rows(slice(None))
         P = self.product(A, Wt, H)
         terms = whole * xp.log((whole + TINY) / P) - whole + P

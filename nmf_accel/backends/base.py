@@ -7,16 +7,15 @@ members, and overrides a method below only where its library has a better way.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from numpy.typing import NDArray
 
-from ..matrices import Dense, Frame, Matrix
+from ..matrices import Dense, Frame, Matrix, Raw, RawDense
 from ..types import Array, State, Step
 
 LONGEST_CHUNK = 256
@@ -60,10 +59,10 @@ class Backend(ABC):
     """Whether another number of runs costs a compilation."""
     skips_unneeded: ClassVar[bool] = False
     """Whether `where` computes only what is needed, at no cost where nothing is."""
-    kinds: ClassVar[tuple[type[Matrix], ...]] = (Dense,)
+    kinds: ClassVar[tuple[type[Raw], ...]] = (RawDense,)
     """The kinds of matrix that `matrix` takes."""
-    kernels: ClassVar[ModuleType | None] = None
-    """Its own forms of the solvers' kernels, found by name; see `kernel`."""
+    kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    """Its own forms of the solvers' kernels, by name; see `kernel`."""
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -120,11 +119,11 @@ class Backend(ABC):
         """`x` in the order of rows, where the library lets its arrays have another."""
         return x
 
-    def matrix(self, A: Matrix) -> Matrix:
+    def matrix(self, A: Raw) -> Matrix:
         """`A`, of one of `kinds`, from the host or this library, as this backend multiplies it."""
         return Dense(self.asarray(A.stored, A.dtype), self)
 
-    def arrange(self, A: Matrix, frame: Frame) -> tuple[Matrix, Frame]:
+    def arrange(self, A: Raw, frame: Frame) -> tuple[Matrix, Frame]:
         """What a frame keeps of `A`, made ready for many products: `matrix`, and where it stands.
 
         A backend may give its rows and columns another order, which the new frame tells.
@@ -152,8 +151,7 @@ class Backend(ABC):
 
         Both are functions of the backend and the same arguments.
         """
-        own: Kernel = getattr(self.kernels, name, default)
-        return own
+        return cast(Kernel, self.kernels.get(name, default))
 
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
         """Apply a pure function while any of ``state[1]`` is true, at most `limit` times."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..types import Array
 from .base import Backend
-from .registry import get, owner, probe
+from .registry import BACKENDS, get, owner, probe
 
 HOST, CUDA = (1, 3), (2,)
 """Kinds of device in DLPack: memory that the CPU reads (plain, pinned), and that of NVIDIA GPUs."""
@@ -35,7 +35,7 @@ def shared(x: Any, name: str) -> Array:
         if kind in HOST:
             return np.from_dlpack(x)
         if kind in CUDA:
-            for library in ("cupy", "jax"):
+            for library in BACKENDS:
                 if (found := probe(library)).usable and found.accelerated:
                     with get(library).scope():
                         seen: Array = get(library).xp.from_dlpack(x)

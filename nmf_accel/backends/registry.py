@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from ..matrices import Dense, Matrix
+from ..matrices import Raw, RawDense
 from .base import Backend, Probe
 
 GROUP = "nmf_accel.backends"
@@ -72,7 +72,7 @@ def probe(name: str) -> Probe:
         return Probe(False, str(error))
 
 
-def resolve(name: str | None = None, A: object = None, kind: type[Matrix] = Dense) -> Backend:
+def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDense) -> Backend:
     """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
 
     Parameters
@@ -81,7 +81,7 @@ def resolve(name: str | None = None, A: object = None, kind: type[Matrix] = Dens
         What the caller asked for: a backend or ``auto``.
     A : array, optional
         The data. A device array (CuPy, JAX) stays where it is; a NumPy array goes anywhere.
-    kind : type of Matrix
+    kind : type of Raw
         What kind of matrix the data is; not every backend takes every kind.
 
     Raises
@@ -124,9 +124,9 @@ def _owns(name: str, x: object) -> bool:
         return False
 
 
-def _automatic(kind: type[Matrix]) -> str:
-    """A usable GPU if there is one, CuPy's before JAX's; else NumPy."""
-    for name in ("cupy", "jax"):
+def _automatic(kind: type[Raw]) -> str:
+    """A usable GPU if there is one, the first in the table; else NumPy."""
+    for name in BACKENDS:
         if kind not in get(name).kinds:
             continue
         if get(name).can_accelerate() and (found := probe(name)).usable and found.accelerated:

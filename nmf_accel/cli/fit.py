@@ -39,10 +39,13 @@ def _matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | No
     return None if value is None else datasets.load(value).A
 
 
+RUN = declared(Options)
+
+
 @click.command(cls=SourceCommand)
 @click.argument("source")
-@click.option("--rank", type=int, required=True, help="Number of components.")
-@declared_option("seed", declared(Options)["seed"])
+@declared_option("rank", RUN["rank"])
+@declared_option("seed", RUN["seed"])
 @n_images_option
 @run_options()
 @click.option("--w0", "W0", callback=_matrix_file, metavar="FILE", help="Start of W.")

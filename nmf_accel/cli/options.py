@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,10 +52,16 @@ def declared_option(name: str, option: Option) -> Callable[[Any], Any]:
         f"--{name.lower().replace('_', '-')}",
         name,
         type=Names(option) if option.tables else option.kind,
-        default=option.default,
-        show_default=option.default is not None,
         help=option.help,
+        **_default(option.default),
     )
+
+
+def _default(value: Any) -> dict[str, Any]:
+    """How click says a default, or that there is none."""
+    if value is MISSING:
+        return {"required": True}
+    return {"default": value, "show_default": value is not None}
 
 
 def run_options(names: Iterable[str] = COMMON) -> Callable[[Any], Any]:

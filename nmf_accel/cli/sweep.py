@@ -111,7 +111,7 @@ def sweep_command(
         done = len(store.rows) if store else 0
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
         if store is not None:
-            with suppress(KeyboardInterrupt):  # whoever asks again does without the picture
+            with suppress(KeyboardInterrupt, OSError):  # the runs are safe without the picture too
                 draw(store)
         sys.exit(130)
     finally:

@@ -105,8 +105,8 @@ class Batch:
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
         self.first = stop.first(start) if needed else None
-        self.watch = stop if needed and stop.measures else None
-        if self.watch and self.first is None:
+        self.watch = stop if needed and stop.own else None
+        if needed and self.first is None:
             record_every = 1  # `tol` is relative to the first iteration
         self.runs = [Run() for _ in range(W0.shape[0])]
         if self.first is not None:
@@ -157,7 +157,7 @@ class Batch:
         going = self.going
         self.iteration += count
         watched = recorded[:, -1]  # the rule's number, or the error where it measures none
-        if self.watch and self.first is None:
+        if self.first is None:
             self.first = watched[0]
         for slot, r in enumerate(self.slots):
             if r in going:

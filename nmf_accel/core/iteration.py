@@ -64,34 +64,38 @@ class Iteration:
     ) -> tuple[State, Array]:
         """Next state and what is measured of it: (measures, runs)."""
         on = penalties or (None, None)
-        new, of_H, of_W = self.advance(state, A, delta, on)
-        (H, Wt, *carried) = new
-        value = self.loss.value(A, facts, H, Wt, of_W, tuple(carried))
+        new, value, of_H, of_W = self.advance(state, A, facts, delta, on, record=True)
         if self.watch is None:
             return new, value[None, :]
-        found = self.watch.measure2(Seen(self.backend, state, new, of_H, of_W, on))
-        return new, self.backend.xp.stack([value, found])
+        (old_H, old_Wt, *_), (H, Wt, *_) = state, new
+        if not self.loss.exact:
+            of_H = self.loss.model(A, facts, old_Wt, H)
+        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, on)
+        return new, self.backend.xp.stack([value, self.watch.measure2(seen)])
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state, without its value, which nobody asks for."""
-        A, _, delta, penalties = constants
-        return self.advance(state, A, delta, penalties or (None, None))[0]
+        A, facts, delta, penalties = constants
+        return self.advance(state, A, facts, delta, penalties or (None, None), record=False)[0]
 
     def advance(
         self,
         state: State,
         A: Matrix,
+        facts: tuple[Any, ...],
         delta: Any,
         penalties: tuple[Penalty | None, Penalty | None],
-    ) -> tuple[State, Model, Model]:
-        """Update H, then W; return the state and the models of the two half-steps."""
+        record: bool,
+    ) -> tuple[State, Any, Model, Model]:
+        """Update H, then W; the state, its value to `record`, and the half-steps' models."""
         backend, loss, (on_H, on_W) = self.backend, self.loss, penalties
         H, Wt, *carried = state
-        of_H = loss.model(A, Wt, H, tuple(carried))
+        of_H = loss.model(A, facts, Wt, H, tuple(carried))
         H = half_step(backend, self.rule, H, of_H, delta, on_H)
-        of_W = loss.model(A.T, H, Wt)
+        of_W = loss.model(A.T, facts, H, Wt)
         Wt = half_step(backend, self.rule, Wt, of_W, delta, on_W)
-        return (H, Wt, *loss.carry(A, H, Wt)), of_H, of_W
+        left, value = loss.settle(A, facts, H, Wt, of_W, record)
+        return (H, Wt, *left), value, of_H, of_W
 
 
 @cache

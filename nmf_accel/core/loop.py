@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import LONGEST_CHUNK
-from ..losses import FROBENIUS, Loss, Penalties
+from ..losses import Loss, Penalties
 from ..solvers import Rule
 from ..stopping import Stop
 from ..types import Array
@@ -44,7 +44,7 @@ class Loop:
         H0: Array,
         delta: float = 0.0,
         *,
-        loss: Loss = FROBENIUS,
+        loss: Loss,
         penalties: Penalties = None,
         record_every: int = 1,
         watch: Stop | None = None,
@@ -55,7 +55,7 @@ class Loop:
         self.penalties = penalties
         self.record_every = record_every
         self.watch = watch
-        self.facts = loss.facts(problem.A)
+        self.facts = problem.facts(loss)
         self.state = problem.start(loss, W0, H0)
         # Some backends take care of the error's accuracy for nothing. In others it costs, little
         # where few errors are recorded: less than to compile it in later.

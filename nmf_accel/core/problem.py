@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import FROBENIUS, Loss, Penalties, violation2
+from ..losses import Loss, Penalties, violation2
 from ..matrices import Frame, Matrix
 from ..starts import INITS, Factors
 from ..types import Array, State
@@ -25,7 +25,7 @@ def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
     return 4.0 * entries * rank + 4.0 * (m + n) * rank**2
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """What the loop needs to know of A.
 
@@ -72,7 +72,7 @@ class Problem:
         """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
         return INITS[init].draw(self, rank, seed)
 
-    def place(self, W: Array, H: Array) -> tuple[Array, Array]:
+    def on_device(self, W: Array, H: Array) -> tuple[Array, Array]:
         """H (R, d, n) and Wt (R, d, m) on the device, from W (R, m, d) and H on host or device."""
         backend = self.backend
         Wt = backend.asarray(W, self.dtype).mT
@@ -84,10 +84,15 @@ class Problem:
         Wt = self.frame.rows.keep(backend, backend.asarray(W, self.dtype).mT)
         return self.frame.columns.put_back(backend, self.A.left(Wt))
 
+    def facts(self, loss: Loss) -> tuple[float, ...]:
+        """The numbers of A that a loss needs."""
+        return loss.facts(self.A, self.mean)
+
     def start(self, loss: Loss, W0: Array, H0: Array) -> State:
         """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
-        H, Wt = self.place(W0, H0)
-        carried = loss.carry(self.A, H, Wt)  # of all rows and columns
+        H, Wt = self.on_device(W0, H0)
+        # Of all rows and columns.
+        carried, _ = loss.settle(self.A, self.facts(loss), H, Wt, None, record=False)
         keep_H, keep_W = self.frame.columns.keep, self.frame.rows.keep
         return keep_H(self.backend, H), keep_W(self.backend, Wt), *carried
 
@@ -102,7 +107,7 @@ class Problem:
         return f"<Problem {m} × {n}, {self.dtype.name} on {self.backend.name}>"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Point:
     """W (R, m, d) and H (R, d, n) of some runs, over all rows and columns of the data.
 
@@ -112,25 +117,29 @@ class Point:
     problem: Problem
     W: Array
     H: Array
-    loss: Loss = FROBENIUS
+    loss: Loss
     penalties: Penalties = None
 
     @cached_property
     def error(self) -> NDArray[np.float64]:
         """The error of each run, ‖A − W H‖_F for the Frobenius loss: (R,)."""
-        problem = self.problem
-        H, Wt = problem.place(self.W, self.H)
-        return self.loss.errors(self.loss.whole_value(problem.A, problem.frame, H, Wt))
+        return self.loss.errors(self.loss.whole_value(*self._here))
 
     @cached_property
     def kkt(self) -> NDArray[np.float64]:
         """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
-        problem, backend = self.problem, self.problem.backend
-        H, Wt = problem.place(self.W, self.H)
-        of_H, of_W = self.loss.whole_models(problem.A, problem.frame, H, Wt)
+        backend, (*_, H, Wt) = self.problem.backend, self._here
+        of_H, of_W = self.loss.whole_models(*self._here)
         on_H, on_W = self.penalties or (None, None)
         kkt2 = violation2(backend, H, of_H, on_H) + violation2(backend, Wt, of_W, on_W)
         return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
+
+    @cached_property
+    def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:
+        """A, the facts, the frame, and H and Wt on the device."""
+        problem = self.problem
+        where = problem.on_device(self.W, self.H)
+        return problem.A, problem.facts(self.loss), problem.frame, *where
 
     def __repr__(self) -> str:
         return f"<Point of {self.W.shape[0]} runs of {self.problem!r}>"

@@ -26,7 +26,8 @@ def settle(options: Options, problem: Problem) -> Options:
     if method.keeps_zeros and INITS[options.init].has_zeros:
         warnings.warn(
             f"init={options.init!r} has zeros, which never leave under solver={solver!r}; take "
-            "'nndsvda', 'nndsvdar' or another solver",
+            f"{', '.join(repr(name) for name, init in INITS.items() if not init.has_zeros)} or "
+            "another solver",
             stacklevel=4,
         )
     return replace(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..matrices import Matrix
+from ..matrices import Raw
 
 
 def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
@@ -27,27 +27,24 @@ def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
     return dtype
 
 
-def check_entries(A: Matrix, name: str = "A", zero: bool = False) -> None:
-    """Raise unless all entries are finite and >= 0 and, without `zero`, some are > 0."""
+def check_entries(A: Raw, name: str = "A", zero: str = "") -> None:
+    """Raise unless all entries are finite and >= 0 and some are > 0.
+
+    A matrix that is zero everywhere passes if `zero` is empty; else that says why it may not.
+    """
     library, entries = A.library, A.stored
     if entries.shape[0] == 0:
         low = high = 0.0  # a sparse matrix of zeros
     else:
         # NaN goes through both.
         low, high = float(library.xp.min(entries)), float(library.xp.max(entries))
-    if low >= 0 and high < np.inf and (high > 0 or zero):
-        return
-    if low == high == 0:
-        why = (
-            "so there is nothing to factorize"
-            if name == "A"
-            else "and the updates never leave zero; start from positive entries"
-        )
-        raise ValueError(f"{name} is zero everywhere, {why}")
-    _name_the_first(A, name)
+    if low == high == 0 and zero:
+        raise ValueError(f"{name} is zero everywhere, {zero}")
+    if not (low >= 0 and high < np.inf):
+        _name_the_first(A, name)
 
 
-def _name_the_first(A: Matrix, name: str) -> None:
+def _name_the_first(A: Raw, name: str) -> None:
     """Raise for the first entry that is wrong, if there is one."""
     xp, entries = A.library.xp, A.stored
     for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):

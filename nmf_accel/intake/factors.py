@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import owner
 from ..core.problem import Problem
-from ..matrices import Dense, is_sparse
+from ..matrices import RawDense, RawSparse
 from ..options import Options
 from ..types import Array
 from .checks import check_entries, working_dtype
 from .given import Given
+
+STUCK = "and the updates never leave zero; start from positive entries"
 
 
 def starting_factors(problem: Problem, options: Options, W0: Any, H0: Any) -> tuple[Array, Array]:
@@ -26,7 +29,7 @@ def starting_factors(problem: Problem, options: Options, W0: Any, H0: Any) -> tu
         ("W0", W0, drawn[0], (m, d)),
         ("H0", H0, drawn[1], (d, n)),
     ):
-        start = random if given is None else checked_factor(problem, name, given, shape)
+        start = random if given is None else checked_factor(problem, name, given, shape, STUCK)
         starts.append(start[None, ...])
     if W0 is not None or H0 is not None:
         _check_size(problem, *starts)
@@ -46,27 +49,27 @@ def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
 
 
 def checked_factor(
-    problem: Problem, name: str, factor: Any, shape: tuple[int, int], zero: bool = False
+    problem: Problem, name: str, factor: Any, shape: tuple[int, int], zero: str = ""
 ) -> Array:
-    """A factor that was given: W, H or a start of one; it may be `zero` everywhere.
+    """A factor that was given: W, H or a start of one; `zero` says why it may not be zero.
 
     Raises
     ------
     TypeError, ValueError
         If it is sparse, of another shape, on another device, or not finite and non-negative.
     """
-    if is_sparse(factor):
+    given, backend = Given(factor, name), problem.backend
+    if given.kind is RawSparse:
         raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
-    given, backend = Given.of(factor, name), problem.backend
-    working_dtype(given.array.dtype, None, name)  # refuses what are no real numbers
-    if given.shape != shape:
-        raise ValueError(f"{name} has shape {given.shape}; with this A and rank it must be {shape}")
-    if given.home.name not in ("numpy", backend.name):
+    raw = given.raw()
+    working_dtype(raw.dtype, None, name)  # refuses what are no real numbers
+    if raw.shape != shape:
+        raise ValueError(f"{name} has shape {raw.shape}; with this A and rank it must be {shape}")
+    home = owner(raw.stored)
+    if home not in ("numpy", backend.name):
         raise ValueError(
-            f"{name} is a {given.home.name} array, but this runs on {backend.name}; give a NumPy "
-            "array"
+            f"{name} is a {home} array, but this runs on {backend.name}; give a NumPy array"
         )
-    on_device = backend.asarray(given.array, problem.dtype)
-    check_entries(Dense(on_device, backend), name, zero)
-    found: Array = given.array
-    return found
+    on_device = RawDense(backend.asarray(raw.stored, problem.dtype), backend)
+    check_entries(on_device, name, zero)
+    return raw.stored

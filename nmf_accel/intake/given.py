@@ -11,11 +11,11 @@ import numpy as np
 
 from ..backends import Backend, get, owner
 from ..backends.exchange import back, is_foreign, shared
-from ..matrices import Dense, Matrix, Sparse, is_sparse
+from ..matrices import Raw, RawDense, RawSparse, is_sparse
 from ..types import Array
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Given:
     """A matrix as the caller passed it.
 
@@ -23,93 +23,75 @@ class Given:
     ----------
     passed : object
         Itself.
-    array : array or CSR matrix
-        The same, 2-D, in a library that a backend stands for. It shares memory where it can.
-    home : Backend
-        That of `array`.
-    kind : type of Matrix
-        Dense or Sparse.
     name : str
         What it is called in messages.
     """
 
     passed: Any
-    array: Any
-    home: Backend
-    kind: type[Matrix]
-    name: str
+    name: str = "A"
 
-    @classmethod
-    def of(cls, passed: Any, name: str = "A") -> Given:
-        """What the caller passed for a matrix.
+    @cached_property
+    def library(self) -> str | None:
+        """The backend that stands for its library, if there is one."""
+        return owner(self.passed)
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether it is an array of another library that speaks DLPack."""
+        return self.library is None and is_foreign(self.passed)
+
+    @cached_property
+    def kind(self) -> type[RawDense] | type[RawSparse]:
+        """Its kind as a matrix."""
+        return RawSparse if is_sparse(self.passed) else RawDense
+
+    def raw(self) -> Raw:
+        """It as a matrix of a library that a backend stands for, sharing memory where it can.
 
         Lists, frames and what else `numpy.asarray` takes become NumPy arrays. Arrays of other
-        libraries are shared through DLPack, with NumPy or, on a GPU, with CuPy or JAX.
+        libraries are shared through DLPack, with NumPy or, on a GPU, with CuPy or JAX. Made anew
+        at each call, since it may be a copy that nobody needs for long.
 
         Raises
         ------
         TypeError, ValueError
             If it is no matrix, or is empty.
         """
-        library = owner(passed)
-        home = get(library or "numpy")
-        if is_sparse(passed):
+        name, passed = self.name, self.passed
+        home = get(self.library or "numpy")
+        if self.kind is RawSparse:
             array: Any = _canonical(passed, home)
         elif isinstance(passed, np.ma.MaskedArray):
             raise TypeError(f"{name} is a masked array; fill it first, e.g. {name}.filled(0)")
-        elif is_foreign(passed):
+        elif self.foreign:
             array = shared(passed, name)
             home = get(owner(array) or "numpy")
         else:
-            array = np.asarray(passed) if library is None else passed
+            array = np.asarray(passed) if self.library is None else passed
         if array.ndim != 2:
             raise ValueError(f"{name} must be a matrix (2-D), but its shape is {array.shape}")
         if 0 in array.shape:
             raise ValueError(f"{name} is empty: its shape is {array.shape}")
-        return cls(passed, array, home, Sparse if is_sparse(passed) else Dense, name)
+        return self.kind(array, home)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(m, n)."""
-        m, n = self.array.shape
-        return m, n
-
-    @property
-    def as_it_is(self) -> Matrix:
-        """It where it lies; inside the scope of its home."""
-        if self.kind is Sparse:
-            return Sparse.by_rows(self.array, self.home)
-        return Dense(self.array, self.home)
-
-    def matrix(self, dtype: np.dtype[Any]) -> Matrix:
-        """It where it lies, in a dtype; inside the scope of its home."""
-        if self.kind is Sparse:
-            return Sparse.by_rows(self.array.astype(dtype), self.home)
-        return Dense(self.home.asarray(self.array, dtype), self.home)
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
+        raw = self.raw()
+        arrays = [raw.library.to_numpy(x) for x in raw.parts()]
+        digest = hashlib.sha256(f"{raw.shape} {arrays[0].dtype.str}".encode())
+        for x in arrays:
+            digest.update(np.ascontiguousarray(x).data)
+        return digest.hexdigest()
 
     def give_back(self, x: Array, backend: Backend) -> Any:
         """`x`, an array of `backend`, as one of the library of what was passed, on its device."""
         if backend.owns(self.passed):
             return x
-        return back(x, self.passed, backend) if is_foreign(self.passed) else backend.to_numpy(x)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
-        to_numpy, array = self.home.to_numpy, self.array
-        if self.kind is Sparse:
-            places = [to_numpy(x).astype(np.int64) for x in (array.indices, array.indptr)]
-            arrays = [to_numpy(array.data), *places]
-        else:
-            arrays = [to_numpy(array)]
-        digest = hashlib.sha256(f"{self.shape} {arrays[0].dtype.str}".encode())
-        for x in arrays:
-            digest.update(np.ascontiguousarray(x).data)
-        return digest.hexdigest()
+        return back(x, self.passed, backend) if self.foreign else backend.to_numpy(x)
 
     def __repr__(self) -> str:
-        m, n = self.shape
-        return f"<{self.name}: {self.kind.kind} matrix {m} × {n} of {self.home.name}>"
+        return f"<{self.name}: {self.kind.kind}, of {self.library or type(self.passed).__name__}>"
 
 
 def _canonical(A: Any, home: Backend) -> Any:
@@ -127,4 +109,4 @@ def _canonical(A: Any, home: Backend) -> Any:
 
 def fingerprint(A: Any) -> str:
     """SHA-256 of shape, dtype and entries of a matrix, to tell one from another."""
-    return Given.of(A).fingerprint
+    return Given(A).fingerprint

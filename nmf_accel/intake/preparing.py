@@ -9,7 +9,7 @@ import numpy as np
 from ..backends import Backend, resolve
 from ..core.problem import Problem
 from ..losses import FROBENIUS, Loss
-from ..matrices import Frame, Matrix
+from ..matrices import Frame, Matrix, Raw
 from .checks import check_entries, working_dtype
 from .given import Given
 
@@ -34,40 +34,41 @@ def prepare(
     nmf_accel.BackendError
         If the backend cannot run here, or takes no matrices of its kind.
     """
-    chosen = resolve(backend, given.array, given.kind)
-    with chosen.scope(given.array):
-        lies, mean = _checked(given, dtype, zero=False)
+    raw = given.raw()
+    chosen = resolve(backend, raw.stored, given.kind)
+    with chosen.scope(raw.stored):
+        raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
         if not objective.arranges:
-            return _as_it_is(given, chosen, lies, mean)
-        A, frame = chosen.arrange(lies, lies.frame() if drop else Frame.whole(lies.shape))
-        return _problem(given, chosen, A, frame, mean)
+            return _as_it_is(raw, given.name, chosen, mean)
+        A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
+        return _problem(given.name, chosen, A, frame, mean)
 
 
 def prepare_whole(given: Given, dtype: Any = None, backend: str | None = None) -> Problem:
     """The same for few products: all of it, as it is. It may be zero everywhere."""
-    chosen = resolve(backend, given.array, given.kind)
-    with chosen.scope(given.array):
-        lies, mean = _checked(given, dtype, zero=True)
-        return _as_it_is(given, chosen, lies, mean)
+    raw = given.raw()
+    chosen = resolve(backend, raw.stored, given.kind)
+    with chosen.scope(raw.stored):
+        raw, mean = _checked(raw, given.name, dtype, "")
+        return _as_it_is(raw, given.name, chosen, mean)
 
 
-def _checked(given: Given, dtype: Any, zero: bool) -> tuple[Matrix, float]:
+def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
     """The matrix where it lies, so that only what the loop needs is moved, and its mean."""
-    A = given.matrix(working_dtype(given.array.dtype, dtype, given.name))
-    check_entries(A, given.name, zero)
-    xp, (m, n) = A.library.xp, A.shape
-    return A, float(xp.sum(A.stored, dtype=xp.float64)) / (m * n)
+    raw = raw.astype(working_dtype(raw.dtype, dtype, name))
+    check_entries(raw, name, zero)
+    xp, (m, n) = raw.library.xp, raw.shape
+    return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
 
 
-def _as_it_is(given: Given, backend: Backend, A: Matrix, mean: float) -> Problem:
-    return _problem(given, backend, backend.matrix(A), Frame.whole(A.shape), mean)
+def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
+    return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
 
 
-def _problem(given: Given, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:
+def _problem(name: str, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:
     if not np.isfinite(A.norm2) or (mean > 0 and A.norm2 == 0):
         what = "underflow" if A.norm2 == 0 else "overflow"
         raise ValueError(
-            f"the squares of {given.name}'s entries {what} {A.dtype.name}; divide {given.name} "
-            "by its maximum"
+            f"the squares of {name}'s entries {what} {A.dtype.name}; divide {name} by its maximum"
         )
     return Problem(backend, A, frame, mean)

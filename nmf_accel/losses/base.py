@@ -16,8 +16,8 @@ class Model(Protocol):
     """The loss as a function of the factor X (R, d, n), the other one, Y (R, d, m), given.
 
     A solver sees no more of A than this: the two non-negative parts of the gradient with respect
-    to X. It is a plain tuple of arrays, so that it passes through a compiler, and a sum over
-    samples: the models of blocks of rows of A add up.
+    to X. It is a plain tuple of arrays, so that it passes through a compiler, and a sum over the
+    rows of A.
     """
 
     def minus(self) -> Array:
@@ -76,11 +76,10 @@ class Loss(ABC):
 
     model_type: ClassVar[type[Any]]
     """The type of its models; what a solver takes is held against it."""
+    exact: ClassVar[bool] = False
+    """Whether its models are the loss itself at every X, and not only where they were made."""
     repeatable: ClassVar[bool] = False
-    """Whether a rule may be repeated with one model: it bounds the loss at every X.
-
-    If not, it holds for one step from the X that it was made for.
-    """
+    """Whether a rule may be repeated with one model: it bounds the loss at every X."""
     arranges: ClassVar[bool] = False
     """Whether rows and columns of A may be left out of the loop, and moved, see `Frame`.
 
@@ -88,35 +87,42 @@ class Loss(ABC):
     """
 
     @abstractmethod
-    def model(self, A: Matrix, Y: Array, X: Array, carried: tuple[Array, ...] = ()) -> Model:
-        """The model for X given Y (R, d, m) and A (m, n).
+    def model(
+        self,
+        A: Matrix,
+        facts: tuple[Any, ...],
+        Y: Array,
+        X: Array,
+        carried: tuple[Array, ...] = (),
+    ) -> Model:
+        """The model for X, made at X, given Y (R, d, m) and A (m, n).
 
         The H half-step passes A, the W half-step its transpose. `carried` is what the iteration
         before left for the H half-step; without it everything is computed here.
         """
 
     @abstractmethod
-    def value(
+    def value(self, A: Matrix, facts: tuple[Any, ...], H: Array, Wt: Array) -> Array:
+        """What is recorded at H and Wt, computed directly, in float64: (R,)."""
+
+    def settle(
         self,
         A: Matrix,
         facts: tuple[Any, ...],
         H: Array,
         Wt: Array,
-        of_W: Model,
-        carried: tuple[Array, ...],
-    ) -> Array:
-        """What is recorded of an iteration that ends at H and Wt, in float64: (R,).
+        of_W: Model | None,
+        record: bool,
+    ) -> tuple[tuple[Array, ...], Array | None]:
+        """What an iteration that ends at H and Wt leaves for the next, and its value to `record`.
 
-        `of_W` is the model of its W half-step, and `carried` what `carry` left: where the value
-        follows from these, it is free.
+        The former are arrays whose first axis is that of the runs. `of_W` is the model of the W
+        half-step, from which a value may follow for free; None before the first iteration.
         """
+        return (), self.value(A, facts, H, Wt) if record else None
 
-    def carry(self, A: Matrix, H: Array, Wt: Array) -> tuple[Array, ...]:
-        """What an iteration leaves for the next H half-step: arrays with an axis of runs first."""
-        return ()
-
-    def facts(self, A: Matrix) -> tuple[float, ...]:
-        """Numbers of A that `value` needs."""
+    def facts(self, A: Matrix, mean: float) -> tuple[float, ...]:
+        """Numbers of A that `model` and `value` need, `mean` being that of its entries."""
         return ()
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,14 +137,17 @@ class Loss(ABC):
         """The same loss, its value computed directly where the free formula is inaccurate."""
         return self
 
-    def whole_value(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> NDArray[np.float64]:
+    def whole_value(
+        self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
+    ) -> NDArray[np.float64]:
         """The value at any H (R, d, n) and Wt (R, d, m) of the matrix as it was given: (R,)."""
-        value = self.value(A, self.facts(A), H, Wt, self.model(A.T, H, Wt), self.carry(A, H, Wt))
-        return np.asarray(A.library.to_numpy(value), dtype=np.float64)
+        return np.asarray(A.library.to_numpy(self.value(A, facts, H, Wt)), dtype=np.float64)
 
-    def whole_models(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> tuple[Model, Model]:
+    def whole_models(
+        self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
+    ) -> tuple[Model, Model]:
         """The models for H and for Wt there, over all rows and columns of the matrix as given."""
-        return self.model(A, Wt, H), self.model(A.T, H, Wt)
+        return self.model(A, facts, Wt, H), self.model(A.T, facts, H, Wt)
 
     def __repr__(self) -> str:
         return f"<loss {type(self).__name__}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -35,39 +35,42 @@ class Frobenius(Loss):
     residual: str = "free"
 
     model_type = Quadratic
+    exact = True
     repeatable = True
     arranges = True
 
-    def model(self, A: Matrix, Y: Array, X: Array, carried: tuple[Array, ...] = ()) -> Quadratic:
+    def model(
+        self,
+        A: Matrix,
+        facts: tuple[Any, ...],
+        Y: Array,
+        X: Array,
+        carried: tuple[Array, ...] = (),
+    ) -> Quadratic:
         """``Quadratic(Y A, Y Yᵀ)``."""
         (G,) = carried or (A.library.matmul(Y, Y.mT),)
         return Quadratic(A.left(Y), G)
 
-    def carry(self, A: Matrix, H: Array, Wt: Array) -> tuple[Array, ...]:
-        """WᵀW."""
-        return (A.library.matmul(Wt, Wt.mT),)
+    def value(self, A: Matrix, facts: tuple[Any, ...], H: Array, Wt: Array) -> Array:
+        """‖A − W H‖², the residual."""
+        return residual2(A, Wt, H)
 
-    def facts(self, A: Matrix) -> tuple[float, ...]:
+    def settle(
+        self, A: Matrix, facts: tuple[Any, ...], H: Array, Wt: Array, of_W: Any, record: bool
+    ) -> tuple[tuple[Array, ...], Array | None]:
+        """WᵀW, and ‖A − W H‖² from it and the products of the W half-step."""
+        library, WtW = A.library, A.library.matmul(Wt, Wt.mT)
+        if not record:
+            return (WtW,), None
+        (norm2, trusted), (N, HHt) = facts, of_W
+        error2 = free2(norm2, library.inner(N, Wt), library.inner(WtW, HHt))
+        if self.residual == "direct":
+            error2 = library.where(error2 >= trusted, error2, partial(residual2, A, Wt, H))
+        return (WtW,), error2
+
+    def facts(self, A: Matrix, mean: float) -> tuple[float, ...]:
         """‖A‖², and the least value that the free formula gives accurately."""
         return A.norm2, TRUSTED_DOWN_TO[A.dtype.name] * A.norm2
-
-    def value(
-        self,
-        A: Matrix,
-        facts: tuple[Any, ...],
-        H: Array,
-        Wt: Array,
-        of_W: Any,
-        carried: tuple[Array, ...],
-    ) -> Array:
-        """‖A − W H‖²."""
-        norm2, trusted = facts
-        (N, HHt), (WtW,) = of_W, carried
-        inner = A.library.inner
-        error2 = free2(norm2, inner(N, Wt), inner(WtW, HHt))
-        if self.residual == "direct":
-            return A.library.where(error2 >= trusted, error2, partial(residual2, A, Wt, H))
-        return error2
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """‖A − W H‖."""
@@ -79,11 +82,13 @@ class Frobenius(Loss):
 
     def direct(self) -> Frobenius:
         """With the residual where it is needed."""
-        return Frobenius("direct")
+        return replace(self, residual="direct")
 
-    def whole_value(self, A: Matrix, frame: Frame, H: Array, Wt: Array) -> NDArray[np.float64]:
+    def whole_value(
+        self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
+    ) -> NDArray[np.float64]:
         """‖A − W H‖² of each run, over all rows and columns: (R,)."""
-        library, (norm2, trusted) = A.library, self.facts(A)
+        library, (norm2, trusted) = A.library, facts
         matmul, inner = library.matmul, library.inner
         everywhere = inner(matmul(Wt, Wt.mT), matmul(H, H.mT))
         H, Wt = frame.columns.keep(library, H), frame.rows.keep(library, Wt)
@@ -94,7 +99,7 @@ class Frobenius(Loss):
         return np.maximum(np.asarray(error2, dtype=np.float64), 0)
 
     def whole_models(
-        self, A: Matrix, frame: Frame, H: Array, Wt: Array
+        self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
     ) -> tuple[Quadratic, Quadratic]:
         """The models for H and Wt; in N, rows and columns that were left out are zeros."""
         library, rows, columns = A.library, frame.rows, frame.columns

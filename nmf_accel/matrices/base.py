@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..types import Array, Index, Library
-from .frame import Frame, Side
+from ..types import Array, Library
+from .frame import Frame
 
 BLOCKS = 32
 """Most blocks of rows of a dense matrix, so that a compiled loop over them stays short."""
@@ -27,9 +27,7 @@ class Matrix(ABC):
     """
 
     kind: ClassVar[str]
-    """What it is called in messages."""
-    instead: ClassVar[str] = ""
-    """What to pass where a backend does not take this kind."""
+    """What it is called."""
 
     library: Library
 
@@ -55,15 +53,6 @@ class Matrix(ABC):
 
     @property
     @abstractmethod
-    def stored(self) -> Array:
-        """The entries that are stored, in an array of any shape; all others are zero."""
-
-    @abstractmethod
-    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
-        """Row and column of an entry of `stored`."""
-
-    @property
-    @abstractmethod
     def entries(self) -> int:
         """How many entries a product goes through."""
 
@@ -85,14 +74,6 @@ class Matrix(ABC):
         """A block of rows, dense."""
 
     @abstractmethod
-    def nonzero(self) -> tuple[Index, Index]:
-        """Indices of the rows, and of the columns, that are not zero everywhere."""
-
-    @abstractmethod
-    def cut(self, frame: Frame) -> Matrix:
-        """What a frame keeps."""
-
-    @abstractmethod
     def whole(self, frame: Frame) -> Any:
         """On the host, with what the frame left out put back: NumPy's array or scipy's matrix."""
 
@@ -103,11 +84,6 @@ class Matrix(ABC):
         N = self.times(xp.reshape(Y, (runs * d, m)))
         product: Array = xp.reshape(N, (runs, d, self.shape[1]))
         return product
-
-    def frame(self) -> Frame:
-        """The frame that keeps the rows and columns that are not zero everywhere."""
-        sides = zip(self.shape, self.nonzero(), strict=True)
-        return Frame(*(Side(n, None if kept.size == n else kept) for n, kept in sides))
 
     def __repr__(self) -> str:
         m, n = self.shape
@@ -137,14 +113,6 @@ class Dense(Matrix):
         return Dense(self.array.mT, self.library)
 
     @property
-    def stored(self) -> Array:
-        return self.array
-
-    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
-        row, column = index
-        return row, column
-
-    @property
     def entries(self) -> int:
         return math.prod(self.shape)
 
@@ -164,16 +132,6 @@ class Dense(Matrix):
 
     def rows(self, block: slice) -> Array:
         return self.array[block, :]
-
-    def nonzero(self) -> tuple[Index, Index]:
-        library = self.library
-        most = (library.to_numpy(library.xp.max(self.array, axis=axis)) for axis in (1, 0))
-        rows, columns = map(np.flatnonzero, most)
-        return rows, columns
-
-    def cut(self, frame: Frame) -> Dense:
-        rows = frame.rows.keep(self.library, self.array, 0)
-        return Dense(frame.columns.keep(self.library, rows, 1), self.library)
 
     def whole(self, frame: Frame) -> Any:
         A = frame.columns.put_back(self.library, self.array)

@@ -9,7 +9,7 @@ import numpy as np
 from ..types import Array, Index, Library
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Side:
     """The rows of A, or its columns.
 
@@ -47,7 +47,7 @@ class Side:
         return whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """Where the rows and columns of the loop's A stand in the A that was given.
 

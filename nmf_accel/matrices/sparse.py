@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Array, Index, Library
+from ..types import Array, Library
 from .base import Matrix
 from .frame import Frame
 
@@ -37,13 +37,6 @@ class Sparse(Matrix):
     squares: float
 
     kind = "sparse"
-    instead = "pass A.toarray() if it fits in memory"
-
-    @classmethod
-    def by_rows(cls, csr: Any, library: Library) -> Sparse:
-        """A CSR matrix as the caller has it, not yet in the formats that multiply fast."""
-        xp = library.xp
-        return cls(csr, csr.T, library, float(xp.sum(xp.square(csr.data), dtype=xp.float64)))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,18 +56,6 @@ class Sparse(Matrix):
         return Sparse(self.transposed, self.matrix, self.library, self.squares)
 
     @property
-    def stored(self) -> Array:
-        """The entries that are stored, (k,)."""
-        entries: Array = self.matrix.data
-        return entries
-
-    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
-        """Row and column of an entry of `stored`, of a matrix `by_rows`."""
-        (k,) = index
-        row = int((self.matrix.indptr <= k).sum()) - 1
-        return row, int(self.matrix.indices[k])
-
-    @property
     def entries(self) -> int:
         return int(self.matrix.nnz)
 
@@ -92,21 +73,6 @@ class Sparse(Matrix):
     def rows(self, block: slice) -> Array:
         dense: Array = self.matrix[block].toarray()
         return dense
-
-    def nonzero(self) -> tuple[Index, Index]:
-        """Indices of the rows, and of the columns, that are not empty, of a matrix `by_rows`."""
-        ends, columns = (
-            self.library.to_numpy(x) for x in (self.matrix.indptr, self.matrix.indices)
-        )
-        stored = np.bincount(columns, minlength=self.shape[1])
-        return np.flatnonzero(np.diff(ends)), np.flatnonzero(stored)
-
-    def cut(self, frame: Frame) -> Sparse:
-        """What a frame keeps, of a matrix `by_rows`: as many entries, in the same order."""
-        xp, A = self.library.xp, self.matrix
-        A = A if frame.rows.index is None else A[xp.asarray(frame.rows.index)]
-        A = A if frame.columns.index is None else A[:, xp.asarray(frame.columns.index)]
-        return Sparse(A, A.T, self.library, self.squares)
 
     def whole(self, frame: Frame) -> Any:
         """As a scipy matrix, with what the frame left out put back."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from ..backends import owner
+from ..backends import get, owner
 from ..intake import Given, check_entries, working_dtype
 from ..matrices import is_sparse
 
@@ -18,17 +18,17 @@ def checked(model: Any, X: Any, reset: bool = True) -> Any:
     `model` is the estimator, or None in a function.
     """
     if is_sparse(X) and owner(X) is None and not type(X).__module__.startswith("scipy"):
-        X = Given.of(X, "X").array
+        X = X.tocsr()
     if owner(X) in (None, "numpy") and (is_sparse(X) or not elsewhere(X)):
         options: dict[str, Any] = {"accept_sparse": ("csr", "csc"), "ensure_non_negative": True}
         options["dtype"] = [np.float64, np.float32]
         if model is None:
             return check_array(X, input_name="X", **options)
         return validate_data(model, X, reset=reset, **options)
-    given = Given.of(X, "X")
-    working_dtype(given.array.dtype, None, "X")  # refuses what are no real numbers
-    with given.home.scope(given.array):
-        check_entries(given.as_it_is, "X", zero=True)
+    raw = Given(X, "X").raw()
+    working_dtype(raw.dtype, None, "X")  # refuses what are no real numbers
+    with get(owner(raw.stored) or "numpy").scope(raw.stored):
+        check_entries(raw, "X")
     return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
 
 
@@ -43,9 +43,8 @@ def on_host(X: Any) -> Any:
         return X.get() if hasattr(X, "get") else X
     if not elsewhere(X):
         return X
-    given = Given.of(X)
-    dtype = working_dtype(given.array.dtype, None)
-    return given.home.to_numpy(given.array).astype(dtype, copy=False)
+    raw = Given(X).raw()
+    return raw.library.to_numpy(raw.stored).astype(working_dtype(raw.dtype, None), copy=False)
 
 
 def stand_in(X: Any) -> Any:

@@ -27,6 +27,8 @@ from ..losses import Penalty
 from ..options import COMMON, Options
 from ..projection import project, solve
 from ..results import Factorization
+from ..solvers import solver_called
+from ..stopping import STOPS
 from .arrays import checked, contiguous, elsewhere, on_host, stand_in
 
 check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
@@ -43,18 +45,15 @@ class TolRule(NamedTuple):
         Its stopping rule.
     check_every : int
         After how many iterations.
-    repeats : bool
-        Whether that rule also goes with inner repeats.
     """
 
     solver: str
     stop: str = "kkt"
     check_every: int = 10
-    repeats: bool = True
 
 
 TOL_RULES = {
-    "cd": TolRule("hals", "descent", 1, repeats=False),
+    "cd": TolRule("hals", "descent", 1),
     "mu": TolRule("mu", "error"),
 }
 """Those of scikit-learn's own solvers; all others have the KKT residual."""
@@ -116,17 +115,13 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     True
     """
 
-    @property
-    def _parameter_constraints(self) -> dict[str, Any]:
-        """scikit-learn's, and ours, from the declared options as they are now."""
-        solver, inner = COMMON["solver"], COMMON["inner"]
-        return {
-            **Original._parameter_constraints,
-            "solver": [StrOptions({"cd", *solver.names})],
-            "backend": [str, None],
-            "inner": [Interval(Integral, inner.low, None, closed="left"), None],
-            "dtype": [StrOptions({"float32", "float64"}), None],
-        }
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012  as scikit-learn has it
+        **Original._parameter_constraints,
+        "solver": [StrOptions({"cd", *COMMON["solver"].names})],
+        "backend": [str, None],
+        "inner": [Interval(Integral, COMMON["inner"].low, None, closed="left"), None],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+    }
 
     def __init__(
         self,
@@ -201,9 +196,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         with config_context(array_api_dispatch=False):  # the same start whatever X is
             source = stand_in(X) if self.init == "custom" else on_host(X)
             W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
-        given, options = Given.of(X.T, "X.T"), self._options(X, H.shape[0])
-        # Zero rows and columns of the start count in the violation that 'cd' meets at first.
-        drop = options.stop != TOL_RULES["cd"].stop
+        given, options = Given(X.T), self._options(X, H.shape[0])
+        drop = not options.stopping.counts_zeros
         problem = prepare(given, self.dtype, self.backend, drop=drop)
         result = factorize(problem, options, H.T, W.T, progress=bool(self.verbose))
         if result.n_iter == self.max_iter and self.tol > 0:
@@ -216,7 +210,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         backend = problem.backend
         with backend.scope(problem.A):
             exact: Any = solve(problem, result.W, Penalty(options.l1_H, options.l2_H))
-            error = Point(problem, result.W[None, ...], exact[None, ...]).error
+            error = Point(problem, result.W[None, ...], exact[None, ...], options.objective).error
             errors = backend.asarray(np.append(result.errors, error), np.dtype("float64"))
             W, H = (contiguous(given.give_back(x.T, backend)) for x in (exact, result.W))
             errors = given.give_back(errors, backend)
@@ -225,8 +219,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     def _options(self, X: Any, rank: int) -> Options:
         """Those of `nmf` for X.T."""
         rule = TOL_RULES.get(self.solver, TolRule(self.solver))
-        inner = self.inner or 1
-        if inner > 1 and not rule.repeats:
+        if not STOPS[rule.stop].goes_with(solver_called(rule.solver), self.inner or 1):
             rule = TolRule(rule.solver)
         l1_W, l1_H, l2_W, l2_H = self._compute_regularization(X)
         return Options(
@@ -303,7 +296,7 @@ def non_negative_factorization(
         return W, H, result.n_iter
     if H is None:
         raise ValueError("with update_H=False, H must be given: the components")
-    H = H if elsewhere(H) else Given.of(H, "H").array
+    H = H if elsewhere(H) else Given(H, "H").raw().stored
     model._check_params(X)
     model._check_w_h(stand_in(X), W, on_host(H), update_H=False)
     return model._project(X, H), H, 1

@@ -1,6 +1,20 @@
 """The solvers: rules that move a factor, and what each of them needs."""
 
 from .base import ANY, Rule, Solver
-from .table import AUTO, FASTEST, SOLVERS
+from .descent import hals
+from .multiplicative import lee_seung
+from .repeated import while_it_pays
+from .table import AUTO, FASTEST, SOLVERS, solver_called
 
-__all__ = ["ANY", "AUTO", "FASTEST", "SOLVERS", "Rule", "Solver"]
+__all__ = [
+    "ANY",
+    "AUTO",
+    "FASTEST",
+    "SOLVERS",
+    "Rule",
+    "Solver",
+    "hals",
+    "lee_seung",
+    "solver_called",
+    "while_it_pays",
+]

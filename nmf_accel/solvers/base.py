@@ -29,7 +29,8 @@ class Solver:
     Attributes
     ----------
     make : callable
-        Gives the rule for a number of inner repeats or steps.
+        Gives the rule for a number of inner repeats or steps; for the same number the same rule
+        or an equal one, or a compiled loop would be compiled again.
     inner : int
         That number where the caller gives none.
     takes : type

@@ -22,3 +22,8 @@ SOLVERS: dict[str, Solver] = {
 AUTO = "auto"
 FASTEST = "hals"
 """What 'auto' takes: first to a given error wherever it was measured (on CPUs, see bench/)."""
+
+
+def solver_called(name: str) -> Solver:
+    """The solver of that name; of 'auto', the fastest."""
+    return SOLVERS[FASTEST if name == AUTO else name]

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.problem import flops
 from ..intake import Given, prepare
+from ..options import COMMON
 from ..progress import Part, Progress
 from ..results import Factorization
 from ..sweeps import Packing, Sweep, planned_runs
@@ -56,17 +57,17 @@ class Runs:
         """
         ranks, settings = list(ranks), self.settings
         seed = settings.seed if seed is None else seed
-        given = Given.of(A)
+        given = Given(A)
         problem = prepare(given, settings.dtype, settings.backend)
         options = {**settings.run_options, "check_every": 1}  # every error is recorded
-        sweep = Sweep(given, problem, planned_runs(ranks, [seed], options), Packing(problem), "all")
+        sweep = Sweep(given, planned_runs(ranks, [seed], options), Packing(problem), "all")
         if self.folder is not None:
             sweep.open(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name})
             sweep.forget_unreadable()
-        whole = sum(cost(given.shape, rank, settings.max_iter) for rank in ranks)
+        whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)
         bar = Part(self.progress, whole / sweep.cost(sweep.plan))
         bar.skip(sweep.cost(sweep.plan) - sweep.cost(sweep.missing))
-        result = sweep.run(bar)
+        result = sweep.run(bar, f"{name}: ")
         return {rank: result.factorization(rank, seed) for rank in ranks}
 
     def __repr__(self) -> str:
@@ -75,5 +76,11 @@ class Runs:
 
 def _digest(sweep: Sweep) -> str:
     """A short name for the data and settings of a sweep, and its backend."""
-    settings = {**sweep.settings, "backend": sweep.problem.backend.name}
+    # What is a default does not count, so that an option to come does not change the name.
+    settings = {
+        name: value
+        for name, value in sweep.settings.items()
+        if name not in COMMON or value != COMMON[name].default
+    }
+    settings["backend"] = sweep.problem.backend.name
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]

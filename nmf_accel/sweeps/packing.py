@@ -32,13 +32,15 @@ class Packing:
         """Operations of a run, if it goes on to its last iteration."""
         return self.problem.flops(run.rank) * run.max_iter
 
-    def run(self, missing: list[Options], bar: Progress) -> Iterator[list[Factorization]]:
+    def run(
+        self, missing: list[Options], bar: Progress, label: str = ""
+    ) -> Iterator[list[Factorization]]:
         """Do all of these runs, yielding the results of each batch; the factors on the device."""
         batches = list(self.batches(missing))  # refuses what does not fit before anything runs
         done = 0
         for runs, size in batches:
             first = runs[0]
-            note = f"{done}/{len(missing)} runs done, rank {first.rank}"
+            note = f"{label}{done}/{len(missing)} runs done, rank {first.rank}"
             work = self.problem.flops(first.rank) * len(runs)
             batch = self.start(runs, size)
             for count in batch:
@@ -46,6 +48,7 @@ class Packing:
             # Runs that stopped by themselves leave the rest of their work undone.
             bar.add((first.max_iter - batch.iteration) * work, note)
             yield [batch.result(r, run.seed) for r, run in enumerate(runs)]
+            del batch  # or the next one would be made beside it
             done += len(runs)
 
     def batches(self, missing: list[Options]) -> Iterator[tuple[list[Options], int]]:

@@ -105,8 +105,8 @@ class Store:
         try:
             head = json.loads((path / "sweep.json").read_text())
             settings, about = head["settings"], head["about"]
-            # What a former version did not know had the value that is now the default.
-            settings = {**{name: option.default for name, option in COMMON.items()}, **settings}
+            before = {name: option.before for name, option in COMMON.items()}
+            settings = {**{k: v for k, v in before.items() if v is not None}, **settings}
         except FileNotFoundError:
             raise StoreError(f"{path} holds no sweep: there is no sweep.json in it") from None
         except (ValueError, KeyError) as error:

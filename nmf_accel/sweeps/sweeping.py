@@ -87,10 +87,10 @@ def sweep(
     """
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
-    given = Given.of(A)
+    given = Given(A)
     problem = prepare(given, dtype, backend, objective=runs[0].objective)
     settle(runs[0], problem)  # refuses what this problem does not allow
-    whole = Sweep(given, problem, runs, Packing(problem, memory), keep)
+    whole = Sweep(given, runs, Packing(problem, memory), keep)
     if reference is not None:
         whole.reference = Reference.of(reference, problem)
     if store is not None:
@@ -99,12 +99,12 @@ def sweep(
         return whole.run(bar)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reference:
     """What A should have been, on the same backend."""
 
     A: Matrix
-    fingerprint: str
+    given: Given
 
     @classmethod
     def of(cls, reference: Any, problem: Problem) -> Reference:
@@ -115,11 +115,11 @@ class Reference:
         ValueError, TypeError
             If it could not be factorized either, or has another shape.
         """
-        given = Given.of(reference, "reference")
+        given = Given(reference, "reference")
         prepared = prepare_whole(given, problem.dtype, problem.backend.name)
         if prepared.shape != problem.shape:
             raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
-        return cls(prepared.A, given.fingerprint)
+        return cls(prepared.A, given)
 
     def error(self, result: Factorization) -> float:
         """‖reference − W H‖_F; the factors are arrays of the backend."""
@@ -133,7 +133,7 @@ class Sweep:
 
     Attributes
     ----------
-    given, problem
+    given : Given
         The data.
     plan : list of Options
         All its runs.
@@ -145,12 +145,16 @@ class Sweep:
     """
 
     given: Given
-    problem: Problem
     plan: list[Options]
     packing: Packing
     keep: str
     reference: Reference | None = None
     result: SweepResult = field(default_factory=lambda: SweepResult([]))
+
+    @property
+    def problem(self) -> Problem:
+        """The data, made ready."""
+        return self.packing.problem
 
     @property
     def settings(self) -> Row:
@@ -161,7 +165,7 @@ class Sweep:
             "dtype": self.problem.dtype.name,
             "keep": self.keep,
             "data": self.given.fingerprint,
-            "reference": self.reference and self.reference.fingerprint,
+            "reference": self.reference and self.reference.given.fingerprint,
         }
 
     def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
@@ -190,11 +194,12 @@ class Sweep:
         """Operations of some runs, if they go on to their last iterations."""
         return sum(map(self.packing.cost, runs))
 
-    def run(self, bar: Progress) -> SweepResult:
-        """Do what is missing."""
+    def run(self, bar: Progress, label: str = "") -> SweepResult:
+        """Do what is missing; `label` goes before what the bar says."""
         with self.problem.backend.scope(self.problem.A):
-            for results in self.packing.run(self.missing, bar):
+            for results in self.packing.run(self.missing, bar, label):
                 self._take_in(results)
+                del results  # or the next batch would run beside them
         self.result.table.sort(key=key_of)
         return self.result
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..results import Factorization
-from .store import Key, Row, Store, best_of
+from .store import Key, Row, Store, best_of, key_of
 
 
 @dataclass(repr=False)
@@ -65,7 +65,7 @@ class SweepResult:
         KeyError
             If there is no run of that rank, or its factors were not kept.
         """
-        return self.factorization(rank, self.best_row(rank)["seed"])
+        return self._kept(rank, self.best_row(rank)["seed"], "best")
 
     def factorization(self, rank: int, seed: int) -> Factorization:
         """The factorization of that rank and seed.
@@ -73,12 +73,18 @@ class SweepResult:
         Raises
         ------
         KeyError
-            If its factors were not kept.
+            If there is no such run, or its factors were not kept.
         """
+        if (rank, seed) not in map(key_of, self.table):
+            raise KeyError(f"no run of rank {rank} and seed {seed}")
+        return self._kept(rank, seed, "all")
+
+    def _kept(self, rank: int, seed: int, keep: str) -> Factorization:
+        """The factorization of a run, which a sweep with `keep` would have kept."""
         if (rank, seed) in self.factorizations:
             return self.factorizations[rank, seed]
         if self.store is None or not self.store.factors(rank, seed).exists():
-            raise KeyError(f"the factors of rank {rank} were not kept; sweep with keep='best'")
+            raise KeyError(f"the factors of rank {rank} were not kept; sweep with keep={keep!r}")
         return Factorization.load(self.store.factors(rank, seed))
 
     def summary(self) -> list[dict[str, Any]]:

@@ -1,8 +1,12 @@
 """Every backend does what the loop asks of it: it sums, waits, and spares its input."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import nmf_accel
 from nmf_accel import backends
 from nmf_accel.backends.base import Backend
 from nmf_accel.solvers.multiplicative import multiply_divide
@@ -44,3 +48,15 @@ def test_inner_is_summed_in_float64(backend):
         total = library.to_numpy(library.inner(x, x))
     assert total.dtype == np.float64
     assert total == pytest.approx([200_000 * float(np.float32(0.1)) ** 2], rel=1e-6)
+
+
+def test_the_kernels_of_a_backend_are_those_that_rules_ask_for():
+    solvers = Path(nmf_accel.__file__).parent / "solvers"
+    asked = {
+        name
+        for path in solvers.glob("*.py")
+        for name in re.findall(r"backend\.kernel\(\"(\w+)\"", path.read_text())
+    }
+    assert {"multiply_divide", "descend", "solve_passive"} <= asked
+    for name in backends.names():
+        assert set(backends.get(name).kernels) <= asked, name

@@ -61,7 +61,7 @@ def test_starts_and_sweeps(backend):
 
 def test_it_is_not_copied_and_not_written_to():
     A = GOOD.copy()
-    assert np.shares_memory(Given.of(Tensor(A)).array, A)
+    assert np.shares_memory(Given(Tensor(A)).raw().stored, A)
     nmf(Tensor(A), 2, max_iter=5, backend="numpy")
     np.testing.assert_array_equal(A, GOOD)
 

@@ -1,7 +1,10 @@
 """What `nmf` is given is taken or refused with its reason, and never written to."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from conftest import require_or_skip
 
 from nmf_accel import backends, nmf
@@ -202,3 +205,23 @@ def test_a_device_array_is_not_written_to(backend):
     run(A, W0=W0, H0=H0)
     for x, value in zip((A, W0, H0), given, strict=True):
         np.testing.assert_array_equal(library.to_numpy(x), value)
+
+
+def test_a_copy_made_to_read_the_matrix_is_gone_while_it_is_factorized():
+    # A CSC matrix is turned into CSR; in the loop there is what a CSR one takes, and no more.
+    A = sp.random_array((4000, 3000), density=0.02, rng=np.random.default_rng(0))
+
+    def taken(matrix):
+        held = []
+
+        def look(k, error):
+            held.append(tracemalloc.get_traced_memory()[0])
+            return True
+
+        tracemalloc.start()
+        nmf(matrix, 2, check_every=1, callback=look, backend="numpy")
+        tracemalloc.stop()
+        return held[0]
+
+    by_rows, by_columns = A.tocsr(), A.tocsc()
+    assert taken(by_columns) < taken(by_rows) + 1.5 * by_rows.data.nbytes

@@ -273,3 +273,14 @@ def test_array_api_dispatch():
         model = NMF(3, tol=1e-2, random_state=0).fit(tensor)
         assert isinstance(model.transform(tensor), torch.Tensor)
         assert isinstance(model.components_, torch.Tensor)
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_zeros_everywhere_are_refused_in_the_words_of_nmf(solver):
+    message = "^A is zero everywhere, so there is nothing to factorize$"
+    with pytest.raises(ValueError, match=message):
+        NMF(2, solver=solver, init="random").fit(np.zeros((4, 3)))
+
+
+def test_the_constraints_are_those_of_the_class():
+    assert "hals" in str(NMF._parameter_constraints["solver"][0])

@@ -48,7 +48,7 @@ def test_each_run_stops_by_itself(A, backend):
 
 def test_several_batches_give_the_same(A, backend):
     whole = sweep(A, [3], seeds=5, max_iter=20, backend=backend, keep="all")
-    problem = prepare(Given.of(A), backend=backend)
+    problem = prepare(Given(A), backend=backend)
     memory = next(
         k for k in range(10**6, 10**9, 10**5) if fits(problem, memory=k) and fits(problem, k) == 2
     )
@@ -77,7 +77,7 @@ def test_one_compilation_per_rank_on_jax(sprites):
 
 def test_a_last_batch_that_is_smaller_compiles_nothing_on_jax(sprites):
     A = sprites[:, :38]
-    problem = prepare(Given.of(A), backend="jax")
+    problem = prepare(Given(A), backend="jax")
     memory = next(k for k in range(10**6, 10**9, 10**5) if fits(problem, k) == 3)
     before = backends.get("jax").compiled._cache_size()
     result = sweep(A, [3], seeds=5, max_iter=20, backend="jax", memory=memory)
@@ -88,7 +88,7 @@ def test_a_last_batch_that_is_smaller_compiles_nothing_on_jax(sprites):
 def test_memory_stays_within_the_cap(sprites):
     sweep(sprites, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
     memory = 200_000_000
-    problem = prepare(Given.of(sprites), backend="numpy")
+    problem = prepare(Given(sprites), backend="numpy")
     size = runs_per_batch(problem, 64, 200, memory)
     assert 10 < size < 100, "several batches of several runs, or this test says nothing"
     tracemalloc.start()
@@ -174,3 +174,49 @@ def test_a_sweep_is_its_single_runs(backend, solver, inner, sprites):
         assert_parity(packed.W, single.W, 1e-10)
         assert_parity(packed.H, single.H, 1e-10)
         assert packed.error == pytest.approx(single.error, rel=1e-10)
+
+
+def test_one_batch_is_gone_before_the_next(sprites):
+    """The peak of many batches is that of one."""
+    A = sprites[:, :150]
+    sweep(A, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
+    problem = prepare(Given(A), backend="numpy")
+    memory = next(k for k in range(10**6, 10**9, 10**6) if fits_of(problem, 64, 24, k) == 6)
+    peaks = []
+    for seeds in (6, 24):
+        tracemalloc.start()
+        options = {"max_iter": 3, "backend": "numpy", "memory": memory, "keep": "none"}
+        sweep(A, [64], seeds=seeds, **options)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    one_run = 8 * 64 * sum(A.shape)
+    assert peaks[1] < peaks[0] + one_run
+
+
+def fits_of(problem, rank, count, memory):
+    try:
+        return runs_per_batch(problem, rank, count, memory)
+    except ValueError:
+        return 0
+
+
+def test_factors_that_were_not_kept_are_told_from_runs_that_were_not_made(A):
+    result = sweep(A, [3], seeds=2, max_iter=5, keep="best", backend="numpy")
+    other = 1 - result.best_row(3)["seed"]
+    with pytest.raises(KeyError, match="rank 3 were not kept; sweep with keep='all'"):
+        result.factorization(3, other)
+    with pytest.raises(KeyError, match="no run of rank 3 and seed 7"):
+        result.factorization(3, 7)
+    nothing = sweep(A, [3], seeds=1, max_iter=5, keep="none", backend="numpy")
+    with pytest.raises(KeyError, match="rank 3 were not kept; sweep with keep='best'"):
+        nothing.best(3)
+
+
+def test_a_reference_is_not_read_for_a_fingerprint_that_nobody_asks_for(A, monkeypatch):
+    asked = []
+    plain = Given.fingerprint.func
+    monkeypatch.setattr(
+        Given, "fingerprint", property(lambda given: asked.append(given.name) or plain(given))
+    )
+    sweep(A, [2], seeds=1, max_iter=1, reference=A, backend="numpy")
+    assert asked == []

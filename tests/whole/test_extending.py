@@ -25,7 +25,7 @@ from nmf_accel.losses import LOSSES
 from nmf_accel.options import COMMON
 from nmf_accel.solvers import ANY, SOLVERS, Solver
 from nmf_accel.starts import INITS, Init
-from nmf_accel.stopping import STOPS
+from nmf_accel.stopping import STOPS, Stop
 
 A = np.random.default_rng(0).random((12, 9)) + 0.05
 TOYS = {"loss": "toy-kl", "solver": "half-way", "stop": "below", "tol": 0.5, "max_iter": 200}
@@ -104,10 +104,10 @@ def test_a_loss_that_knows_nothing_of_frames_meets_a_as_it_is(library):
     folded = np.repeat(np.random.default_rng(1).random((20, 300)), 16, 0)
     folded[5], folded[:, 7] = 0, 0
     for loss, moved in (("frobenius", True), ("toy-kl", False)):
-        frame = prepare(Given.of(folded), backend="numpy", objective=LOSSES[loss]).frame
+        frame = prepare(Given(folded), backend="numpy", objective=LOSSES[loss]).frame
         assert (frame.rows.index is not None) is moved
     found = nmf(folded, 2, loss="toy-kl", max_iter=5, backend=library)
-    W0, H0 = prepare(Given.of(folded), backend="numpy").draw(2, 0, "random")
+    W0, H0 = prepare(Given(folded), backend="numpy").draw(2, 0, "random")
     assert found.kkt == pytest.approx(residual(folded, found.W, found.H) / residual(folded, W0, H0))
 
 
@@ -127,6 +127,35 @@ def test_a_solver_and_a_stopping_rule(backend):
     assert result.errors[0] > full.errors[0], "half of a step goes half as far"
     with pytest.raises(ValueError, match="one of mu, hals, bpp, apg, half-way, auto"):
         nmf(A, 3, solver="whole-way")
+
+
+class Half(Stop):
+    """A rule in three lines: no first number of its own, so that after one iteration is meant."""
+
+    sentence = "nine tenths of the first error"
+
+    def met(self, first, last, now, tol):
+        return now <= 0.9 * first
+
+
+def test_a_stopping_rule_that_says_nothing_of_the_start(monkeypatch, backend):
+    monkeypatch.setitem(STOPS, "half", Half())
+    options = {"stop": "half", "tol": 0.1, "check_every": 2, "backend": backend}
+    result = nmf(A, 3, **options)
+    assert result.stopped_because == Half.sentence
+    assert result.error <= 0.9 * result.errors[0] < result.errors[-3]
+    swept = sweep(A, [3], 2, keep="all", **options)
+    assert swept.table[0]["iterations"] == result.n_iter
+    assert swept.factorization(3, 0).iterations.tolist() == list(range(1, result.n_iter + 1))
+
+
+def test_the_certificate_of_a_loss_whose_models_hold_where_they_are_made(backend):
+    """With stop='kkt' a sweep reports the number of the last iteration: H is new, W is not."""
+    W0, H0 = prepare(Given(A), backend="numpy").draw(3, 0, "random")
+    found = sweep(A, [3], [0], loss="toy-kl", stop="kkt", max_iter=1, backend=backend, keep="all")
+    result = found.factorization(3, 0)
+    expected = residual(A, W0, result.H) / residual(A, W0, H0)
+    assert result.kkt == pytest.approx(expected, rel=1e-8)
 
 
 def test_a_start():

@@ -1,5 +1,6 @@
 """Files that an earlier version wrote are read, shown and gone on with; see data/README.md."""
 
+import json
 import shutil
 import textwrap
 from pathlib import Path
@@ -13,6 +14,7 @@ from reference import reference_nmf
 
 from nmf_accel import Factorization, StoreError, sweep
 from nmf_accel.cli import main
+from nmf_accel.options import COMMON
 from nmf_accel.sweeps import Store
 
 DATA = Path(__file__).parents[1] / "data"
@@ -107,3 +109,11 @@ def test_with_one_more_rank_only_that_is_run(folder):
 def test_another_sweep_is_refused(folder):
     with pytest.raises(StoreError, match="max_iter is 8 there and 9 in this sweep"):
         sweep(A, [1, 2], 2, store=folder, **{**SWEEP, "max_iter": 9})
+
+
+def test_every_option_of_today_has_a_value_for_the_runs_before_it():
+    # Or a sweep that was written before there was the option could not go on.
+    written = json.loads((DATA / "sweep-1" / "sweep.json").read_text())["settings"]
+    for name in set(COMMON) - set(written):
+        assert COMMON[name].before is not None, name
+    assert set(COMMON) - set(written), "or this test says nothing"

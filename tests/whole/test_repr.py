@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from nmf_accel import Interrupted, backends, datasets, nmf, sweep
 from nmf_accel.core import Batch, Loop, Point
 from nmf_accel.intake import Given, prepare
-from nmf_accel.losses import LOSSES
+from nmf_accel.losses import FROBENIUS, LOSSES
 from nmf_accel.options import Options
 from nmf_accel.solvers import SOLVERS
 from nmf_accel.starts import INITS
@@ -23,7 +23,7 @@ from nmf_accel.verify import Check
 def objects(tmp_path_factory):
     """One of each kind that a user may come to see, of large data."""
     A = datasets.sprites(60).A.copy()
-    given = Given.of(A)
+    given = Given(A)
     problem = prepare(given, backend="numpy")
     options = Options(rank=3, max_iter=2)
     starts = [x[None] for x in problem.draw(3, 0, "random")]
@@ -39,14 +39,14 @@ def objects(tmp_path_factory):
         *(backends.get(name) for name in backends.names()),
         backends.probe("numpy"),
         given,
-        Given.of(csr_array(A)),
+        Given(csr_array(A)),
         problem,
         problem.A,
         problem.A.T,
         problem.frame,
-        prepare(Given.of(csr_array(A)), backend="numpy").A,
-        Point(problem, *starts),
-        Loop(problem, SOLVERS["mu"].make(1), *starts),
+        prepare(Given(csr_array(A)), backend="numpy").A,
+        Point(problem, *starts, FROBENIUS),
+        Loop(problem, SOLVERS["mu"].make(1), *starts, loss=FROBENIUS),
         Batch(problem, options, *starts),
         result,
         Interrupted(result),
@@ -55,7 +55,7 @@ def objects(tmp_path_factory):
         swept.best(2),
         sweep(A, [2], 2, max_iter=2, backend="numpy"),
         Packing(problem),
-        Sweep(given, problem, runs, Packing(problem), "best"),
+        Sweep(given, runs, Packing(problem), "best"),
         datasets.load("sprites", 9),
         datasets.NAMED["sprites"],
         *LOSSES.values(),
@@ -87,5 +87,5 @@ def test_records_say_their_numbers_in_one_line():
 def test_what_they_say():
     A = np.ones((4, 3))
     assert repr(nmf(A, 2, max_iter=5)).startswith("<Factorization 4 × 3, rank 2: relative error")
-    assert repr(Given.of(A)) == "<A: dense matrix 4 × 3 of numpy>"
-    assert repr(prepare(Given.of(A), backend="numpy")) == "<Problem 4 × 3, float64 on numpy>"
+    assert repr(Given(A)) == "<A: dense, of numpy>"
+    assert repr(prepare(Given(A), backend="numpy")) == "<Problem 4 × 3, float64 on numpy>"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cached_property
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from array_api_compat import is_cupy_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Matrix, Sparse
+from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array
 from ..base import Backend, Probe
-from . import kernels
+from .kernels import KERNELS, multiply_divide
 
 
 def _is_sparse(x: object) -> bool:
@@ -25,8 +24,8 @@ class CupyBackend(Backend):
     """CuPy on the current CUDA device, or on the one where the data lies."""
 
     name = "cupy"
-    kinds = (Dense, Sparse)
-    kernels: ClassVar[ModuleType | None] = kernels
+    kinds = (RawDense, RawSparse)
+    kernels = KERNELS
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
 
     def _probe(self) -> Probe:
@@ -35,7 +34,7 @@ class CupyBackend(Backend):
         cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
         one = cupy.ones((1, 1))
         # Importable is not usable: try the compiler and cuBLAS, as the loop will.
-        kernels.multiply_divide(self, one, self.matmul(one, one), one + one, 0.0)
+        multiply_divide(self, one, self.matmul(one, one), one + one, 0.0)
         self.synchronize()
         name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
         return Probe(True, "", name, cupy.__version__, accelerated=True)
@@ -58,8 +57,10 @@ class CupyBackend(Backend):
         import cupy
 
         entries: Any = x
-        if isinstance(x, Matrix):
-            entries = x.stored
+        if isinstance(x, Dense):
+            entries = x.array
+        elif isinstance(x, Sparse):
+            entries = x.matrix.data
         elif _is_sparse(x):
             entries = x.data
         here: AbstractContextManager[Any] = (
@@ -73,14 +74,14 @@ class CupyBackend(Backend):
         contiguous: Array = cupy.ascontiguousarray(x)
         return contiguous
 
-    def matrix(self, A: Matrix) -> Matrix:
-        if not isinstance(A, Sparse):
+    def matrix(self, A: Raw) -> Matrix:
+        if not isinstance(A, RawSparse):
             return super().matrix(A)
         from cupyx.scipy.sparse import csr_matrix
 
         # Both by rows: cuSPARSE is slow where it multiplies by a transpose, and adds atomically,
         # so that roundings may differ from run to run.
-        M = csr_matrix(A.matrix)
+        M = csr_matrix(A.csr)
         return Sparse(M, M.T.tocsr(), self, A.squares)
 
     def to_numpy(self, x: Array) -> NDArray[Any]:

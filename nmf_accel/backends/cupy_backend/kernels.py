@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -64,3 +65,6 @@ def descend_kernel(dtype: str) -> Any:
 
     number = {"float32": "float", "float64": "double"}[dtype]
     return cupy.RawKernel(DESCEND.replace("number", number), "descend")
+
+
+KERNELS: dict[str, Callable[..., Any]] = {"multiply_divide": multiply_divide, "descend": descend}

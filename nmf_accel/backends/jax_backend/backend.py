@@ -6,8 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache, cached_property
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from array_api_compat import is_jax_array
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ...matrices import Dense
 from ...types import Array, State, Step
 from ..base import LONGEST_CHUNK, Backend, Probe
-from . import kernels
+from .kernels import KERNELS
 
 
 @cache
@@ -33,7 +32,7 @@ class JaxBackend(Backend):
     name = "jax"
     install = "pip install 'nmf-accel[jax]' (CPU) or 'nmf-accel[cuda12]', 'nmf-accel[cuda13]' (GPU)"
     recompiles_for_shapes = True
-    kernels: ClassVar[ModuleType | None] = kernels
+    kernels = KERNELS
 
     def _probe(self) -> Probe:
         import jax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...types import Array
@@ -23,3 +24,6 @@ def descend(backend: Backend, X: Array, N: Array, G: Array) -> Array:
 
     done: Array = jax.lax.fori_loop(0, X.shape[1], one, X)
     return done
+
+
+KERNELS: dict[str, Callable[..., Any]] = {"descend": descend}

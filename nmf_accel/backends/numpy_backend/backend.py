@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Frame, Matrix, Sparse
+from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step
 from ..base import Backend, Probe
-from . import folded, kernels, schedule, shared, threads
+from . import folded, schedule, shared, threads
+from .kernels import KERNELS
 
 
 class NumpyBackend(Backend):
@@ -23,14 +23,17 @@ class NumpyBackend(Backend):
     name = "numpy"
     install = "pip install numpy"
     skips_unneeded = True
-    kinds = (Dense, Sparse)
-    kernels: ClassVar[ModuleType | None] = kernels
+    kinds = (RawDense, RawSparse)
+    kernels = KERNELS
     xp = np
 
     def _probe(self) -> Probe:
         cores = os.cpu_count() or 1
         device = f"CPU ({platform.machine()}, {cores} core{'s' * (cores > 1)})"
         return Probe(True, device=device, version=np.__version__)
+
+    def can_accelerate(self) -> bool:
+        return False
 
     def owns(self, x: object) -> bool:
         return isinstance(x, np.ndarray)
@@ -43,17 +46,19 @@ class NumpyBackend(Backend):
     def ascontiguous(self, x: Array) -> NDArray[Any]:
         return np.ascontiguousarray(x)
 
-    def matrix(self, A: Matrix) -> Matrix:
-        if not isinstance(A, Sparse):
+    def matrix(self, A: Raw) -> Matrix:
+        if not isinstance(A, RawSparse):
             return super().matrix(A)
         # By rows if it is tall: a product then goes through the long dense factor in order, and
         # jumps about in the short one, which may stay in cache.
         m, n = A.shape
-        M = A.matrix if m >= n else A.matrix.tocsc()
+        M = A.csr if m >= n else A.csr.tocsc()
         return Sparse(M, M.T, self, A.squares)
 
-    def arrange(self, A: Matrix, frame: Frame) -> tuple[Matrix, Frame]:
-        return folded.fold(self, A, frame) if isinstance(A, Dense) else super().arrange(A, frame)
+    def arrange(self, A: Raw, frame: Frame) -> tuple[Matrix, Frame]:
+        if isinstance(A, RawDense):
+            return folded.fold(self, A, frame)
+        return super().arrange(A, frame)
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.asarray(x)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Frame, Matrix, Side
+from ...matrices import Dense, Frame, Matrix, RawDense, Side
 from ...types import Array, Index, Library
 
 Layers = tuple[int, ...]
@@ -74,7 +74,7 @@ class Folded(Dense):
         return N
 
 
-def fold(library: Library, A: Dense, frame: Frame) -> tuple[Matrix, Frame]:
+def fold(library: Library, A: RawDense, frame: Frame) -> tuple[Matrix, Frame]:
     """What a frame keeps of A, equal rows and columns side by side where that is worth it."""
     whole = np.asarray(A.array)
     rows, down = layers(whole, frame.rows.index)

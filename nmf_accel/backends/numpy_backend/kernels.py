@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,10 @@ def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
                     G[r][np.ix_(f, f)], N[r, f[:, None], columns]
                 )
     return X
+
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    "multiply_divide": multiply_divide,
+    "descend": descend,
+    "solve_passive": solve_passive,
+}

@@ -39,7 +39,7 @@ def unfolded(monkeypatch, function):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("A", MATRICES.values(), ids=MATRICES)
 def test_products(A, dtype):
-    problem = prepare(Given.of(A), dtype, backend="numpy")
+    problem = prepare(Given(A), dtype, backend="numpy")
     folded, A = problem.A, A.astype(dtype)
     assert isinstance(folded, Folded)
     rows, columns = problem.frame.rows.index, problem.frame.columns.index
@@ -104,7 +104,7 @@ def test_peak_memory(zeros):
     A = np.repeat(np.repeat(RNG.random((500, 500)), 2, 0), 2, 1)
     A[:zeros], A[:, :zeros] = 0, 0
     tracemalloc.start()
-    problem = prepare(Given.of(A), backend="numpy")
+    problem = prepare(Given(A), backend="numpy")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(problem.A, Folded)
@@ -139,7 +139,7 @@ def test_the_results_are_the_same(monkeypatch, options, zeros):
     if zeros:
         A[5], A[:, 7] = 0, 0
     factorize = partial(nmf, A, 4, max_iter=30, backend="numpy", **options)
-    assert isinstance(prepare(Given.of(A), backend="numpy").A, Folded)
+    assert isinstance(prepare(Given(A), backend="numpy").A, Folded)
     result, expected = factorize(), unfolded(monkeypatch, factorize)
     assert_parity(result.W, expected.W, 1e-9)
     assert_parity(result.H, expected.H, 1e-9)
@@ -180,7 +180,7 @@ def test_a_sweep(monkeypatch, threads):
 
 
 def test_punks(monkeypatch, punks):
-    problem = prepare(Given.of(punks), backend="numpy")
+    problem = prepare(Given(punks), backend="numpy")
     assert problem.A.entries < 0.85 * punks.any(axis=1).sum() * 500
     factorize = partial(nmf, punks, 16, max_iter=1000, backend="numpy")
     result, expected = factorize(), unfolded(monkeypatch, factorize)
@@ -194,7 +194,9 @@ def test_numpy_computes_the_residual_where_it_is_needed_and_no_iteration_twice(m
     steps, careful = [], []
     monkeypatch.setattr(frobenius, "residual2", lambda *x: careful.append(1) or residual2(*x))
     divide = kernels.multiply_divide
-    monkeypatch.setattr(kernels, "multiply_divide", lambda *x: steps.append(1) or divide(*x))
+    monkeypatch.setitem(
+        kernels.KERNELS, "multiply_divide", lambda *x: steps.append(1) or divide(*x)
+    )
     result = nmf(A, 3, max_iter=2000, backend="numpy")
     trusted = np.flatnonzero(result.errors**2 < 1e-5 * result.norm**2)[0]
     assert 10 < trusted < 1900

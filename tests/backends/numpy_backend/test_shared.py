@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import shared
-from nmf_accel.matrices import Dense, Sparse
+from nmf_accel.matrices import Dense, RawSparse
 
 pytestmark = pytest.mark.usefixtures("three_threads")
 NUMPY = backends.get("numpy")
@@ -21,7 +21,7 @@ def dense(A):
 
 
 def sparse(A):
-    return NUMPY.matrix(Sparse.by_rows(csr_array(A), NUMPY))
+    return NUMPY.matrix(RawSparse(csr_array(A), NUMPY))
 
 
 def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):

@@ -16,7 +16,8 @@ from nmf_accel import backends, sweep
 from nmf_accel.backends.numpy_backend import schedule, threads
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
-from nmf_accel.matrices import Dense, Sparse
+from nmf_accel.losses import FROBENIUS
+from nmf_accel.matrices import Dense, RawSparse
 from nmf_accel.solvers import SOLVERS
 
 pytestmark = pytest.mark.usefixtures("three_threads")
@@ -28,7 +29,7 @@ def dense(A):
 
 
 def sparse(A):
-    return NUMPY.matrix(Sparse.by_rows(csr_array(A), NUMPY))
+    return NUMPY.matrix(RawSparse(csr_array(A), NUMPY))
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,12 @@ def makespan(sizes, threads_, count):
 
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
-    problem = prepare(Given.of(sprites[:, :40]), backend="numpy")
+    problem = prepare(Given(sprites[:, :40]), backend="numpy")
     starts = [problem.draw(4, seed, "random") for seed in range(7)]
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
     found = []
     for chunks in ([20], [1] * 20, [3, 5, 12]):
-        loop = Loop(problem, SOLVERS[solver].make(1), W0, H0, 1e-9)
+        loop = Loop(problem, SOLVERS[solver].make(1), W0, H0, 1e-9, loss=FROBENIUS)
         measured = np.concatenate([loop.advance(count) for count in chunks])
         found.append((measured, *loop.state))
     for other in found[1:]:

@@ -6,7 +6,7 @@ The runs are independent of each other, and may change hands after any iteration
 from __future__ import annotations
 
 import math
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from itertools import pairwise
 from threading import Event
@@ -29,6 +29,9 @@ SMALL = 2**20
 
 LEAST_SHARE = 2**15
 """Entries of factors worth a thread of their own; with fewer, threads fight over Python's lock."""
+
+LONGEST_WAIT = 0.1
+"""Seconds between two looks at Ctrl-C."""
 
 Advance = tuple[State, int, list[Array]]
 """The state of a stack of runs, how many iterations it has done, and what was measured."""
@@ -112,6 +115,9 @@ def iterate(
             for _, k, steps in pieces(sizes, several, count * record_every):
                 # In copies of the caller's context, with its np.errstate.
                 futures[k] = pool.submit(copy_context().run, advance, futures[k], steps)
+            # In short waits: Ctrl-C that comes just before one is heard only after it.
+            while wait(futures, timeout=LONGEST_WAIT).not_done:
+                continue
             states, _, measured = zip(*(future.result() for future in futures), strict=True)
         except BaseException:
             given_up.set()  # Ctrl-C is to be heard before the others are done

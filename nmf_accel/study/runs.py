@@ -15,7 +15,7 @@ from ..intake import Given, prepare
 from ..options import COMMON
 from ..progress import Part, Progress
 from ..results import Factorization
-from ..sweeps import Packing, Sweep, planned_runs
+from ..sweeps import Packing, Sweep, planned_runs, readable
 from .settings import StudySettings
 
 
@@ -64,11 +64,28 @@ class Runs:
         if self.folder is not None:
             sweep.open(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name})
             sweep.forget_unreadable()
+            self._take_over(sweep, name)
         whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)
         bar = Part(self.progress, whole / sweep.cost(sweep.plan))
         bar.skip(sweep.cost(sweep.plan) - sweep.cost(sweep.missing))
         result = sweep.run(bar, f"{name}: ")
         return {rank: result.factorization(rank, seed) for rank in ranks}
+
+    def _take_over(self, sweep: Sweep, name: str) -> None:
+        """Take in what a version before sweeps' folders left, of the same data and settings."""
+        assert self.folder is not None
+        same = {
+            "data_sha256": sweep.given.fingerprint,
+            "backend": sweep.problem.backend.name,
+            "dtype": sweep.problem.dtype.name,
+            **self.settings.run_options,
+        }
+        for run in sweep.missing:
+            path = self.folder / f"{name}-rank-{run.rank}-seed-{run.seed}.npz"
+            if readable(path):
+                found = Factorization.load(path)
+                if all(found.settings.get(key) == value for key, value in same.items()):
+                    sweep.take_in([found])
 
     def __repr__(self) -> str:
         return f"<Runs of {self.settings.dataset}, in {self.folder}>"

@@ -2,7 +2,7 @@
 
 from .packing import Packing
 from .plan import planned_runs
-from .store import Row, Store, StoreError, merge
+from .store import Row, Store, StoreError, merge, readable
 from .sweeping import KEPT, Sweep, sweep
 from .table import SweepResult, best_rank, summarize
 
@@ -17,6 +17,7 @@ __all__ = [
     "best_rank",
     "merge",
     "planned_runs",
+    "readable",
     "summarize",
     "sweep",
 ]

@@ -148,7 +148,7 @@ class Store:
     def forget_unreadable(self) -> None:
         """Forget the runs whose factors should be there and cannot be read."""
         wanted = KEEP[self.settings["keep"]](self.rows)
-        lost = {key for key in wanted if not _readable(self.factors(*key))}
+        lost = {key for key in wanted if not readable(self.factors(*key))}
         if lost:
             self.rows = [row for row in self.rows if key_of(row) not in lost]
             with atomic_write(self.path / "runs.jsonl") as file:
@@ -180,7 +180,7 @@ def _lines(rows: Iterable[Row]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def _readable(path: Path) -> bool:
+def readable(path: Path) -> bool:
     """Whether a file holds a whole factorization."""
     try:
         Factorization.load(path)

@@ -198,13 +198,13 @@ class Sweep:
         """Do what is missing; `label` goes before what the bar says."""
         with self.problem.backend.scope(self.problem.A):
             for results in self.packing.run(self.missing, bar, label):
-                self._take_in(results)
+                self.take_in(results)
                 del results  # or the next batch would run beside them
         self.result.table.sort(key=key_of)
         return self.result
 
-    def _take_in(self, results: list[Factorization]) -> None:
-        """Keep what is to be kept of a batch."""
+    def take_in(self, results: list[Factorization]) -> None:
+        """Keep what is to be kept of finished runs."""
         rows = [self._row(result) for result in results]
         wanted = KEEP[self.keep]([*self.result.table, *rows])
         kept = {

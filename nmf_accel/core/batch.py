@@ -113,6 +113,7 @@ class Batch:
             for run, number in zip(self.runs, self.first, strict=True):
                 run.last = float(number)
         self.start_kkt = float(start.kkt[0]) if len(self.runs) == 1 else None
+        del start  # its factors on the device, before the loop has its own
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
         self.loop = Loop(
             problem,

@@ -137,7 +137,7 @@ def nmf(
     >>> round(result.error, 8)
     0.4111546
     """
-    options = Options.among(locals())
+    options = Options.among(locals())  # first of all: there is nothing but the arguments yet
     given = Given(A)
     problem = prepare(given, dtype, backend, objective=options.objective)
     return factorize(problem, options, W0, H0, callback, progress, given)

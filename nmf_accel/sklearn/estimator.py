@@ -1,4 +1,4 @@
-"""The estimator, and the function beside it.
+"""The estimator.
 
 In scikit-learn samples are rows: X (n_samples, n_features) ≈ W H with H the components. So the
 A of `nmf` is X.T, and W and H change places.
@@ -29,7 +29,7 @@ from ..projection import project, solve
 from ..results import Factorization
 from ..solvers import solver_called
 from ..stopping import STOPS
-from .arrays import checked, contiguous, elsewhere, on_host, stand_in
+from .arrays import checked, contiguous, on_host, stand_in
 
 check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
 
@@ -257,46 +257,3 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
         return tags
-
-
-def non_negative_factorization(
-    X: Any,
-    W: Any = None,
-    H: Any = None,
-    n_components: Any = "auto",
-    *,
-    update_H: bool = True,
-    **options: Any,
-) -> tuple[Any, Any, int]:
-    """W, H and the number of iterations, in place of scikit-learn's function of that name.
-
-    Parameters
-    ----------
-    X : array or sparse matrix of shape (n_samples, n_features)
-    W, H : arrays of shape (n_samples, n_components), (n_components, n_features)
-        The start, with ``init='custom'``; with ``update_H=False``, H is the components.
-    n_components : int or {'auto'} or None
-    update_H : bool
-        Whether to look for H too; else W is found for the H given, which counts as one iteration.
-    **options
-        The parameters of `NMF`, which include all of scikit-learn's.
-
-    Returns
-    -------
-    W : array of shape (n_samples, n_components)
-        Exact for that H, as `NMF.fit_transform` and `NMF.transform` give it.
-    H : array of shape (n_components, n_features)
-    n_iter : int
-    """
-    model = NMF(n_components, **options)
-    model._validate_params()
-    X = checked(None, X)
-    if update_H:
-        W, H, result = model._factorize(X, W, H)
-        return W, H, result.n_iter
-    if H is None:
-        raise ValueError("with update_H=False, H must be given: the components")
-    H = H if elsewhere(H) else Given(H, "H").raw().stored
-    model._check_params(X)
-    model._check_w_h(stand_in(X), W, on_host(H), update_H=False)
-    return model._project(X, H), H, 1

@@ -58,9 +58,9 @@ def test_several_batches_give_the_same(A, backend):
         assert_parity(parts.factorizations[key].H, factorization.H, RTOL)
 
 
-def fits(problem, memory):
+def fits(problem, memory, rank=3, count=5):
     try:
-        return runs_per_batch(problem, 3, 5, memory)
+        return runs_per_batch(problem, rank, count, memory)
     except ValueError:
         return 0
 
@@ -181,7 +181,7 @@ def test_one_batch_is_gone_before_the_next(sprites):
     A = sprites[:, :150]
     sweep(A, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
     problem = prepare(Given(A), backend="numpy")
-    memory = next(k for k in range(10**6, 10**9, 10**6) if fits_of(problem, 64, 24, k) == 6)
+    memory = next(k for k in range(10**6, 10**9, 10**6) if fits(problem, k, 64, 24) == 6)
     peaks = []
     for seeds in (6, 24):
         tracemalloc.start()
@@ -191,13 +191,6 @@ def test_one_batch_is_gone_before_the_next(sprites):
         tracemalloc.stop()
     one_run = 8 * 64 * sum(A.shape)
     assert peaks[1] < peaks[0] + one_run
-
-
-def fits_of(problem, rank, count, memory):
-    try:
-        return runs_per_batch(problem, rank, count, memory)
-    except ValueError:
-        return 0
 
 
 def test_factors_that_were_not_kept_are_told_from_runs_that_were_not_made(A):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -32,7 +33,7 @@ def _installed() -> dict[str, str]:
     # Late: a quarter of the time of importing nmf_accel would go into this module.
     from importlib.metadata import entry_points
 
-    return {point.name: point.value for point in entry_points(group=GROUP)}
+    return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=GROUP)}
 
 
 def _registered() -> dict[str, str]:
@@ -62,6 +63,16 @@ def get(name: str) -> Backend:
     except Exception as error:
         raise BackendError(f"backend {name!r} could not be loaded: {error}") from error
     return backend
+
+
+def _loaded(among: Iterable[str]) -> Iterator[tuple[str, Backend]]:
+    """Those that can be loaded, by name; one that is broken says so when it is asked for."""
+    for name in among:
+        try:
+            backend = get(name)
+        except BackendError:
+            continue
+        yield name, backend
 
 
 def probe(name: str) -> Probe:
@@ -104,7 +115,7 @@ def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDens
         )
     backend = _usable(_automatic(kind) if asked == AUTO else asked)
     if kind not in backend.kinds:
-        able = [other for other in names() if kind in get(other).kinds]
+        able = [name for name, other in _loaded(names()) if kind in other.kinds]
         raise BackendError(
             f"backend {asked!r} takes no {kind.kind} matrices; take {' or '.join(able)}, or "
             f"{kind.instead}"
@@ -114,23 +125,16 @@ def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDens
 
 def owner(x: object) -> str | None:
     """Name of the backend whose array `x` is, if any; imports no array library."""
-    return next((name for name in names() if _owns(name, x)), None)
-
-
-def _owns(name: str, x: object) -> bool:
-    try:
-        return get(name).owns(x)
-    except BackendError:  # a third party's, broken; it says so when it is asked for
-        return False
+    return next((name for name, backend in _loaded(names()) if backend.owns(x)), None)
 
 
 def _automatic(kind: type[Raw]) -> str:
     """A usable GPU if there is one, the first in the table; else NumPy."""
-    for name in BACKENDS:
-        if kind not in get(name).kinds:
-            continue
-        if get(name).can_accelerate() and (found := probe(name)).usable and found.accelerated:
-            return name
+    for name, backend in _loaded(BACKENDS):
+        if kind in backend.kinds and backend.can_accelerate():
+            found = probe(name)
+            if found.usable and found.accelerated:
+                return name
     return "numpy"
 
 

@@ -7,6 +7,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from conftest import require_or_skip, run_python
+from scipy.sparse import csr_array
 from strict_backend import DEVICE, StrictBackend
 
 from nmf_accel import BackendError, backends, nmf
@@ -169,6 +170,19 @@ class TestThirdParties:
         with pytest.raises(BackendError, match="'broken' could not be loaded: No module"):
             nmf(A, 1, backend="broken")
         assert nmf(A, 1, max_iter=1).settings["backend"] == "numpy"
+
+    def test_a_broken_line_of_the_table_breaks_nothing_else(self, monkeypatch):
+        monkeypatch.setitem(backends.BACKENDS, "torn", "no_such_module:Backend")
+        assert nmf(A, 1, max_iter=1).settings["backend"] == "numpy"
+        assert nmf(csr_array(A), 1, max_iter=1).settings["backend"] == "numpy"
+        with pytest.raises(BackendError, match="'strict' takes no sparse matrices; take numpy or"):
+            nmf(csr_array(A), 1, backend="strict")
+        with pytest.raises(BackendError, match="'torn' could not be loaded: No module"):
+            nmf(A, 1, backend="torn")
+
+    def test_an_entry_point_may_name_extras(self, third_party):
+        third_party("extra", "strict_backend:StrictBackend [gpu]")
+        assert isinstance(backends.get("extra"), StrictBackend)
 
     def test_a_built_in_one_cannot_be_replaced(self, third_party):
         third_party("numpy", "strict_backend:StrictBackend")

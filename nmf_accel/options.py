@@ -206,8 +206,8 @@ class Options:
     @property
     def penalties(self) -> Penalties:
         """Those on H and on W."""
-        penalties = Penalty(self.l1_H, self.l2_H), Penalty(self.l1_W, self.l2_W)
-        return penalties if any(map(any, penalties)) else None
+        # A zero l2 is none, or the loop would compute it.
+        return Penalty(self.l1_H, self.l2_H or None), Penalty(self.l1_W, self.l2_W or None)
 
     @classmethod
     def among(cls, arguments: Mapping[str, Any]) -> Options:

@@ -13,12 +13,12 @@ import numpy as np
 from .backends import Backend
 from .core import Problem
 from .intake import Given, checked_factor, prepare_whole
-from .losses import Penalty, Quadratic, violation2
+from .losses import NONE, Penalty, Quadratic, violation2
 from .options import COMMON
 from .solvers.descent import hals
 from .solvers.pivoting import block_principal_pivoting
 from .solvers.repeated import Repeated
-from .types import Array, State
+from .types import Array, Measures, State
 
 DESCENTS = 20
 """Repeats of 'hals' before the pivoting: they find most of the zeros, and cost less."""
@@ -36,16 +36,16 @@ class Solve:
     backend: Backend
     measures: int = 1
 
-    def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Array]:
+    def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Measures]:
         """H, and its squared KKT residual relative to that of H = 0."""
         backend, (H,) = self.backend, state
         model = Quadratic(N, G)
         start2 = violation2(backend, H, model)
-        H = Repeated(hals, DESCENTS)(backend, H, model, 0.0)
-        H = block_principal_pivoting(backend, H, model, 0.0)
+        H = Repeated(hals, DESCENTS)(backend, H, model, NONE)
+        H = block_principal_pivoting(backend, H, model, NONE)
         kkt2 = violation2(backend, H, model)
         one = backend.xp.ones_like(start2)
-        return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one))[None, :]
+        return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one),)
 
     def unmeasured(self, state: State, N: Array, G: Array) -> State:
         """H."""
@@ -113,7 +113,7 @@ def project(
     array([[2.],
            [0.]])
     """
-    penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
+    weights = COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2)
     given = Given(A)
     problem = prepare_whole(given, dtype, backend)
     with problem.backend.scope(problem.A):
@@ -121,7 +121,7 @@ def project(
         if rows != m:
             raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
         W = checked_factor(problem, "W", W, (m, d))
-        H = solve(problem, W, penalty)
+        H = solve(problem, W, Penalty(*weights))
         return given.give_back(H, problem.backend)
 
 
@@ -131,13 +131,13 @@ def solve(problem: Problem, W: Array, penalty: Penalty) -> Array:
     double = np.dtype("float64")
     N = backend.asarray(problem.correlate(W[None, ...]), double)
     Wt = backend.asarray(W, double).mT[None, ...]
-    G = backend.matmul(Wt, Wt.mT) + penalty.l2 * xp.eye(W.shape[1], dtype=Wt.dtype)
+    N, G = Quadratic(N, backend.matmul(Wt, Wt.mT)).with_penalty(backend, penalty)
     if not (np.isfinite(float(xp.max(G))) and np.isfinite(float(xp.max(N)))):
         raise ValueError("W is so large that its products with A overflow; scale W")
     # With columns of W of one size, what is lost to rounding is no one column's share.
     size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
     size = xp.where(size > 0, size, xp.ones_like(size))
-    G, N = G / size / size.mT, (N - penalty.l1) / size
+    G, N = G / size / size.mT, N / size
     (H,), measured = backend.iterate(_solve(backend), (xp.zeros_like(N),), (N, G), 1)
     kkt = math.sqrt(float(backend.to_numpy(measured)[0, 0, 0]))
     if not kkt <= ACCURATE:

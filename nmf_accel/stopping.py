@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .losses import Model, Penalty
+from .losses import Model, Penalties
 from .losses.kkt import descent_violation, violation2
 from .solvers import Solver
 from .types import Array, Library
@@ -25,7 +25,7 @@ class Seen(NamedTuple):
         The factors before it and after it.
     of_H, of_W : Model
         For H given the old W, right at the new H too; for W given the new H, as it was used.
-    penalties : (Penalty or None, Penalty or None)
+    penalties : (Penalty, Penalty)
         On H and on W.
     """
 
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     Wt: Array
     of_H: Model
     of_W: Model
-    penalties: tuple[Penalty | None, Penalty | None]
+    penalties: Penalties
 
 
 class Start(Protocol):
@@ -112,8 +112,8 @@ class Residual(Stop):
     def measure2(self, seen: Seen) -> Array:
         """The squared norm of the projected gradients, where H is new and W is not."""
         on_H, on_W = seen.penalties
-        kkt2 = violation2(seen.library, seen.H, seen.of_H, on_H)
-        return kkt2 + violation2(seen.library, seen.old_Wt, seen.of_W, on_W)
+        of_H = violation2(seen.library, seen.H, seen.of_H, on_H)
+        return violation2(seen.library, seen.old_Wt, seen.of_W, on_W, onto=of_H)
 
     def first(self, start: Start) -> Floats | None:
         """The KKT residual of the start."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 Index = NDArray[np.intp]
 """Places along one side of a matrix, on the host."""
@@ -63,6 +65,10 @@ State = tuple[Array, ...]
 """What changes from step to step: arrays whose first axis is that of the runs."""
 
 
+Measures = tuple[Array, ...]
+"""What is measured of a state: numbers of each run in float64, (R,) each."""
+
+
 class Library(Protocol):
     """An array library, as far as a matrix, a loss and a rule need it; every `Backend` is one."""
 
@@ -88,16 +94,19 @@ class Library(Protocol):
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         """`x` where a condition holds, and what `otherwise` computes where not."""
 
+    def kernel(self, name: str, default: Kernel) -> Kernel:
+        """The library's own form of a function of it and arrays, or the `default`."""
+
 
 class Step(Protocol):
     """A pure, hashable function that `Backend.iterate` applies."""
 
     @property
     def measures(self) -> int:
-        """How many numbers of each run it returns."""
+        """How many numbers of each run it measures."""
 
-    def __call__(self, state: State, *constants: Any) -> tuple[State, Array]:
-        """Next state, and its measures: (measures, runs)."""
+    def __call__(self, state: State, *constants: Any) -> tuple[State, Measures]:
+        """Next state, and its measures."""
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state; needed only where not every step is recorded."""

@@ -23,7 +23,7 @@ class Namespace:
         found = getattr(array_api_strict, name)
         return (
             partial(found, device=DEVICE)
-            if name in ("asarray", "empty", "zeros", "eye", "arange")
+            if name in ("asarray", "empty", "zeros", "ones", "full", "eye", "arange")
             else found
         )
 

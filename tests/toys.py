@@ -28,12 +28,6 @@ class Split(NamedTuple):
     def plus(self, library, X):
         return self.D + 0 * X
 
-    def gradient(self, library, X):
-        return self.D - self.N
-
-    def with_l2(self, library, l2):
-        raise NotImplementedError("a toy has no penalties")
-
 
 class KullbackLeibler(Loss):
     """Σ A log(A / P) − A + P with P = W H, of a dense A (Lee & Seung 2001, eq. 3 and 5)."""
@@ -55,9 +49,10 @@ class KullbackLeibler(Loss):
         return xp.sum(terms, axis=(-2, -1), dtype=xp.float64)
 
 
-def half_way(backend, X, model, l1):
+def half_way(backend, X, model, penalty):
     """Half of a multiplicative update, so that it goes half as far."""
-    return (X + X * (model.minus() / (model.plus(backend, X) + l1))) / 2
+    denominator = model.plus(backend, X) + penalty.gradient(X)
+    return (X + X * (model.minus() / denominator)) / 2
 
 
 class Below(Stop):

@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
-from ..types import Array, State, Step
+from ..types import Array, Kernel, State, Step
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Program = Callable[[State, int, int | None], tuple[State, Array]]
+"""`Backend.iterate` of a state, a count and `record_every`; all else is settled."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +177,22 @@ class Backend(ABC):
         first may be a `Matrix`, belong to all the runs. Returns the last state and what was
         measured, (>= count, measures, runs).
         """
-        shape = (count, step.measures, state[0].shape[0])
-        measured = self.xp.empty(shape, dtype=self.xp.float64)
-        for k in range(count):
+        measured: list[Array] = []
+        for _ in range(count):
             for _ in range(1, record_every or 1):
                 state = step.unmeasured(state, *constants)
-            state, measured[k, ...] = step(state, *constants)
-        return state, measured
+            state, found = step(state, *constants)
+            measured += found
+        shape = (count, step.measures, state[0].shape[0])
+        return state, self.xp.reshape(self.xp.stack(measured), shape)
+
+    def program(self, step: Step, constants: tuple[Any, ...]) -> Program:
+        """`iterate` for a step and constants with which it will be called again and again."""
+
+        def run(state: State, count: int, record_every: int | None) -> tuple[State, Array]:
+            return self.iterate(step, state, constants, count, record_every)
+
+        return run
 
     def free_memory(self) -> int:
         """Bytes that the device could still give."""

@@ -11,35 +11,19 @@ from functools import cache
 from typing import Any
 
 from ..backends.base import Backend
-from ..losses import Loss, Model, Penalties, Penalty
+from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
 from ..solvers import Rule
 from ..stopping import Seen, Stop
-from ..types import Array, State
-
-
-def half_step(
-    backend: Backend,
-    rule: Rule,
-    X: Array,
-    model: Model,
-    delta: Any,
-    penalty: Penalty | None = None,
-) -> Array:
-    """X (R, d, n), moved by a rule that sees the loss by its model, and a penalty with it."""
-    l1 = delta
-    if penalty is not None:
-        l1 = l1 + penalty.l1
-        model = model.with_l2(backend, penalty.l2)
-    return rule(backend, X, model, l1)
+from ..types import Measures, State
 
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
     """One iteration as a pure, hashable function of a state (H, Wt, what the loss carries).
 
-    Calling it gives the next state, the loss's value of each run and, with `watch`, what that
-    stopping rule measures, squared.
+    Calling it gives the next state and what is measured of it: the loss's value of each run and,
+    with `watch`, what that stopping rule measures, squared.
 
     Compared by identity, see `iteration_of`.
     """
@@ -61,22 +45,21 @@ class Iteration:
         facts: tuple[Any, ...],
         delta: Any,
         penalties: Penalties,
-    ) -> tuple[State, Array]:
-        """Next state and what is measured of it: (measures, runs)."""
-        on = penalties or (None, None)
-        new, value, of_H, of_W = self.advance(state, A, facts, delta, on, record=True)
+    ) -> tuple[State, Measures]:
+        """Next state and its measures."""
+        new, value, of_H, of_W = self.advance(state, A, facts, delta, penalties, record=True)
         if self.watch is None:
-            return new, value[None, :]
+            return new, (value,)
         (old_H, old_Wt, *_), (H, Wt, *_) = state, new
         if not self.loss.exact:
             of_H = self.loss.model(A, facts, old_Wt, H)
-        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, on)
-        return new, self.backend.xp.stack([value, self.watch.measure2(seen)])
+        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, penalties)
+        return new, (value, self.watch.measure2(seen))
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state, without its value, which nobody asks for."""
         A, facts, delta, penalties = constants
-        return self.advance(state, A, facts, delta, penalties or (None, None), record=False)[0]
+        return self.advance(state, A, facts, delta, penalties, record=False)[0]
 
     def advance(
         self,
@@ -84,16 +67,18 @@ class Iteration:
         A: Matrix,
         facts: tuple[Any, ...],
         delta: Any,
-        penalties: tuple[Penalty | None, Penalty | None],
+        penalties: Penalties,
         record: bool,
     ) -> tuple[State, Any, Model, Model]:
         """Update H, then W; the state, its value to `record`, and the half-steps' models."""
-        backend, loss, (on_H, on_W) = self.backend, self.loss, penalties
+        backend, loss = self.backend, self.loss
+        # δ is no more than an L1 penalty, of which neither error nor residual knows.
+        on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
         H, Wt, *carried = state
         of_H = loss.model(A, facts, Wt, H, tuple(carried))
-        H = half_step(backend, self.rule, H, of_H, delta, on_H)
+        H = self.rule(backend, H, of_H, on_H)
         of_W = loss.model(A.T, facts, H, Wt)
-        Wt = half_step(backend, self.rule, Wt, of_W, delta, on_W)
+        Wt = self.rule(backend, Wt, of_W, on_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
         return (H, Wt, *left), value, of_H, of_W
 

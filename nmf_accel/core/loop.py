@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import LONGEST_CHUNK
-from ..losses import Loss, Penalties
+from ..losses import NONE, Loss, Penalties
 from ..solvers import Rule
 from ..stopping import Stop
 from ..types import Array
@@ -28,7 +28,7 @@ class Loop:
     delta : float
         Added to the l1 of the rule: for 'mu'; 0 for the others.
     loss : Loss
-    penalties : (Penalty, Penalty), optional
+    penalties : (Penalty, Penalty)
         On H and on W.
     record_every : int
         Record after as many iterations, and after the last one.
@@ -45,7 +45,7 @@ class Loop:
         delta: float = 0.0,
         *,
         loss: Loss,
-        penalties: Penalties = None,
+        penalties: Penalties = (NONE, NONE),
         record_every: int = 1,
         watch: Stop | None = None,
     ) -> None:
@@ -61,7 +61,14 @@ class Loop:
         # where few errors are recorded: less than to compile it in later.
         backend = problem.backend
         careful = backend.skips_unneeded or (backend.recompiles_for_shapes and record_every > 1)
-        self.loss = loss.direct() if careful else loss
+        self._measure(loss.direct() if careful else loss)
+
+    def _measure(self, loss: Loss) -> None:
+        """Go on with this loss, which is the same one, measured in its own way."""
+        self.loss, backend = loss, self.problem.backend
+        step = iteration_of(backend, self.rule, loss, self.watch)
+        constants = (self.problem.A, self.facts, self.delta, self.penalties)
+        self.program = backend.program(step, constants)
 
     def advance(self, count: int) -> NDArray[np.float64]:
         """Run `count` iterations; return what was recorded: (records, measures, runs).
@@ -72,18 +79,16 @@ class Loop:
         it. Interrupted, it leaves the state as it was before the call.
         """
         backend, every = self.problem.backend, min(self.record_every, count)
-        step = iteration_of(backend, self.rule, self.loss, self.watch)
-        constants = (self.problem.A, self.facts, self.delta, self.penalties)
         # A single last iteration is counted all the same, or a compiled loop would be compiled
         # again.
         counts = (count // every, every if self.record_every > 1 else None)
-        state, measured = backend.iterate(step, self.state, constants, *counts)
+        state, measured = self.program(self.state, *counts)
         recorded = np.array(backend.to_numpy(measured)[: count // every], dtype=np.float64)
         values = recorded[:, 0]
         if not self.loss.trusts(values, self.facts):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule
             # is per iteration and run, so the outcome does not depend on where chunks end.
-            self.loss = self.loss.direct()
+            self._measure(self.loss.direct())
             return self.advance(count)
         self.state = state
         recorded[:, 0] = self.loss.errors(values)

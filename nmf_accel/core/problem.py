@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import Loss, Penalties, violation2
+from ..losses import NONE, Loss, Penalties, violation2
 from ..matrices import Frame, Matrix
 from ..starts import INITS, Factors
 from ..types import Array, State
@@ -118,7 +118,7 @@ class Point:
     W: Array
     H: Array
     loss: Loss
-    penalties: Penalties = None
+    penalties: Penalties = (NONE, NONE)
 
     @cached_property
     def error(self) -> NDArray[np.float64]:
@@ -130,8 +130,8 @@ class Point:
         """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
         backend, (*_, H, Wt) = self.problem.backend, self._here
         of_H, of_W = self.loss.whole_models(*self._here)
-        on_H, on_W = self.penalties or (None, None)
-        kkt2 = violation2(backend, H, of_H, on_H) + violation2(backend, Wt, of_W, on_W)
+        on_H, on_W = self.penalties
+        kkt2 = violation2(backend, Wt, of_W, on_W, onto=violation2(backend, H, of_H, on_H))
         return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
 
     @cached_property

@@ -3,12 +3,13 @@
 from .base import Loss, Model, Quadratic
 from .frobenius import FROBENIUS, Frobenius
 from .kkt import violation2
-from .penalties import Penalties, Penalty
+from .penalties import NONE, Penalties, Penalty
 from .table import LOSSES
 
 __all__ = [
     "FROBENIUS",
     "LOSSES",
+    "NONE",
     "Frobenius",
     "Loss",
     "Model",

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
 from ..types import Array, Library
+from .penalties import Penalty
 
 
 class Model(Protocol):
     """The loss as a function of the factor X (R, d, n), the other one, Y (R, d, m), given.
 
     A solver sees no more of A than this: the two non-negative parts of the gradient with respect
-    to X. It is a plain tuple of arrays, so that it passes through a compiler, and a sum over the
-    rows of A.
+    to X. Penalties are no part of it. It is a plain tuple of arrays, so that it passes through a
+    compiler, and a sum over the rows of A.
     """
 
     def minus(self) -> Array:
@@ -25,12 +26,6 @@ class Model(Protocol):
 
     def plus(self, library: Library, X: Array) -> Array:
         """The part that is added, at X; an array of its own, which may be overwritten."""
-
-    def gradient(self, library: Library, X: Array) -> Array:
-        """``plus − minus`` at X; an array of its own, which may be overwritten."""
-
-    def with_l2(self, library: Library, l2: Array | float) -> Model:
-        """The model of the loss and a penalty ½ l2 ‖X‖²."""
 
 
 class Quadratic(NamedTuple):
@@ -55,16 +50,12 @@ class Quadratic(NamedTuple):
         """G X."""
         return library.matmul(self.G, X)
 
-    def gradient(self, library: Library, X: Array) -> Array:
-        """G X − N."""
-        gradient = library.matmul(self.G, X)
-        gradient -= self.N
-        return gradient
-
-    def with_l2(self, library: Library, l2: Array | float) -> Quadratic:
-        """With G + l2 I."""
-        eye = library.xp.eye(self.G.shape[-1], dtype=self.G.dtype)
-        return Quadratic(self.N, self.G + l2 * eye)
+    def with_penalty(self, library: Library, penalty: Penalty) -> Quadratic:
+        """The loss and a penalty are quadratic together: N − l1 and G + l2 I."""
+        G = self.G
+        if penalty.l2 is not None:
+            G = G + penalty.l2 * library.xp.eye(G.shape[-1], dtype=G.dtype)
+        return Quadratic(self.N - penalty.l1, G)
 
 
 class Loss(ABC):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array
+from ..types import Array, Library
 from .base import Loss, Quadratic
 
 TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
@@ -63,7 +63,7 @@ class Frobenius(Loss):
         if not record:
             return (WtW,), None
         (norm2, trusted), (N, HHt) = facts, of_W
-        error2 = free2(norm2, library.inner(N, Wt), library.inner(WtW, HHt))
+        error2 = library.kernel("free2", free2)(library, norm2, N, Wt, WtW, HHt)
         if self.residual == "direct":
             error2 = library.where(error2 >= trusted, error2, partial(residual2, A, Wt, H))
         return (WtW,), error2
@@ -90,12 +90,12 @@ class Frobenius(Loss):
         """‖A − W H‖² of each run, over all rows and columns: (R,)."""
         library, (norm2, trusted) = A.library, facts
         matmul, inner = library.matmul, library.inner
-        everywhere = inner(matmul(Wt, Wt.mT), matmul(H, H.mT))
+        everywhere = matmul(Wt, Wt.mT), matmul(H, H.mT)
         H, Wt = frame.columns.keep(library, H), frame.rows.keep(library, Wt)
-        error2 = library.to_numpy(free2(norm2, inner(A.T.left(H), Wt), everywhere))
+        error2 = library.to_numpy(free2(library, norm2, A.T.left(H), Wt, *everywhere))
         if (error2 < trusted).any():
             kept = inner(matmul(Wt, Wt.mT), matmul(H, H.mT))
-            error2 = library.to_numpy(residual2(A, Wt, H) + (everywhere - kept))
+            error2 = library.to_numpy(residual2(A, Wt, H) + (inner(*everywhere) - kept))
         return np.maximum(np.asarray(error2, dtype=np.float64), 0)
 
     def whole_models(
@@ -112,9 +112,9 @@ class Frobenius(Loss):
 FROBENIUS = Frobenius()
 
 
-def free2(norm2: Any, NW: Array, GG: Array) -> Array:
-    """‖A − W H‖² = ‖A‖² − 2⟨H Aᵀ, Wᵀ⟩ + ⟨WᵀW, H Hᵀ⟩, from products that are there anyway."""
-    value: Array = norm2 - 2 * NW + GG
+def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Array) -> Array:
+    """‖A − W H‖² = ‖A‖² − 2⟨N, Wᵀ⟩ + ⟨WᵀW, H Hᵀ⟩, N = H Aᵀ, from products that are there anyway."""
+    value: Array = norm2 - 2 * library.inner(N, Wt) + library.inner(WtW, HHt)
     return value
 
 

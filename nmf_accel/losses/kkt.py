@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..types import Array, Library
 from .base import Model, Quadratic
-from .penalties import Penalty
+from .penalties import NONE, Penalty
 
 
-def violation2(library: Library, X: Array, model: Model, penalty: Penalty | None = None) -> Array:
-    """Squared norm of the projected gradient with respect to X, of each run.
+def violation2(
+    library: Library, X: Array, model: Model, penalty: Penalty = NONE, onto: Any = 0.0
+) -> Array:
+    """Squared norm of the projected gradient with respect to X, of each run, added `onto` that.
 
     The entries of the gradient (+ l1 + l2 X) that the KKT conditions want to be zero: all but
     those that are positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
     """
-    gradient = model.gradient(library, X)
-    if penalty is not None:
-        gradient = gradient + (penalty.l1 + penalty.l2 * X)
-    gradient = _projected(library, X, gradient)
-    return library.inner(gradient, gradient)
+    kernel = library.kernel("squared_violation", squared_violation)
+    return kernel(library, X, model.plus(library, X), model.minus(), penalty, onto)
+
+
+def squared_violation(
+    library: Library, X: Array, plus: Array, minus: Array, penalty: Penalty, onto: Any
+) -> Array:
+    """`violation2` from the two parts of the gradient; `plus` may be overwritten."""
+    plus -= minus
+    plus += penalty.gradient(X)
+    gradient = _projected(library, X, plus)
+    total: Array = onto + library.inner(gradient, gradient)
+    return total
 
 
 def descent_violation(
-    library: Library, old: Array, new: Array, model: Quadratic, penalty: Penalty | None = None
+    library: Library, old: Array, new: Array, model: Quadratic, penalty: Penalty = NONE
 ) -> Array:
     """Sum of the projected gradient's absolute values that coordinate descent met, of each run.
 
@@ -32,8 +44,7 @@ def descent_violation(
     gradient = library.matmul(xp.tril(G, k=-1), new)
     gradient += library.matmul(xp.triu(G), old)
     gradient -= N
-    if penalty is not None:
-        gradient = gradient + (penalty.l1 + penalty.l2 * old)
+    gradient += penalty.gradient(old)
     gradient = xp.abs(_projected(library, old, gradient))
     total: Array = xp.sum(gradient, axis=(-2, -1), dtype=xp.float64)
     return total

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ..types import Array
 
 
 class Penalty(NamedTuple):
-    """``l1 Σ X + ½ l2 ‖X‖²``, added for a factor X to the loss."""
+    """``l1 Σ X + ½ l2 ‖X‖²``, added for a factor X to the loss.
 
-    l1: float = 0.0
-    l2: float = 0.0
+    Attributes
+    ----------
+    l1 : float
+    l2 : float, optional
+        None where no squares are penalized, so that nothing is computed for them.
+    """
+
+    l1: Any = 0.0
+    l2: Any = None
+
+    def gradient(self, X: Array) -> Any:
+        """``l1 + l2 X``: an array, or the number l1 where that is all."""
+        return self.l1 if self.l2 is None else self.l1 + self.l2 * X
 
 
-Penalties = tuple[Penalty, Penalty] | None
-"""Those of H and of W; None for none."""
+NONE = Penalty()
+
+Penalties = tuple[Penalty, Penalty]
+"""Those of H and of W."""

@@ -1,9 +1,8 @@
 """What a solver is: a rule, and what it needs.
 
-A rule is a pure, hashable function ``(backend, X, model, l1) -> X``. For the factor X being
+A rule is a pure, hashable function ``(backend, X, model, penalty) -> X``. For the factor X being
 updated, all that it sees of A, the other factor and the loss is the `Model`; it moves X against
-the gradient ``plus − minus + l1``. A penalty ½ l2 ‖X‖² is in the model already. Leading axes are
-runs.
+the gradient ``plus − minus + l1 + l2 X``, see `Penalty`. Leading axes are runs.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Solver:
     takes : type
         The models that the rule takes: `Quadratic`, or `ANY`.
     uses_delta : bool
-        Whether δ, which keeps denominators from zero, is part of the l1 that the rule gets.
+        Whether δ, which keeps denominators from zero, is part of the penalty's l1.
     keeps_zeros : bool
         Whether an entry that is zero stays zero for ever.
     descends : bool

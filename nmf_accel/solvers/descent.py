@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..backends.base import Backend
 from ..losses.base import Quadratic
+from ..losses.penalties import Penalty
 from ..types import Array
 
 ROWS_AT_ONCE = 16
 """Rows of a block; between blocks the work is a matrix product."""
 
 
-def hals(backend: Backend, X: Array, model: Quadratic, l1: Any) -> Array:
+def hals(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:
     """Hierarchical alternating least squares (Cichocki & Phan 2009, algorithm 2).
 
     Row k of X after the other, ``X_k ← max(0, X_k + (N_k − G_k X) / G_kk)``: the minimum of the
     error over that row. A row whose G_kk is zero (a dead component of Y) stays as it is, and
     so can bring Y's to life again.
     """
-    return backend.kernel("descend", descend)(backend, X, model.N - l1, model.G)
+    return backend.kernel("descend", descend)(backend, X, model, penalty)
 
 
-def descend(backend: Backend, X: Array, N: Array, G: Array) -> Array:
+def descend(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:
     """One pass of coordinate descent: for each k, X_k ← max(0, X_k + (N_k − G_k X) / G_kk).
 
     Blocks of rows, so that most of the work is in matrix products, on tiles of columns
     that stay in cache; the columns are independent of each other.
     """
-    xp = backend.xp
+    xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
     X = xp.asarray(X, copy=True)
     d, n = X.shape[-2:]
     width = max(1024, 2**18 // d)

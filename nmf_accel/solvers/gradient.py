@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..backends.base import Backend
 from ..losses.base import Quadratic
+from ..losses.penalties import Penalty
 from ..types import Array
 
 
@@ -20,9 +20,9 @@ class AcceleratedGradient:
 
     steps: int
 
-    def __call__(self, backend: Backend, X: Array, model: Quadratic, l1: Any) -> Array:
+    def __call__(self, backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:
         """Take the steps."""
-        xp, N, G = backend.xp, model.N - l1, model.G
+        xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
         L = xp.max(xp.sum(xp.abs(G), axis=-1), axis=-1)
         step = xp.where(L > 0, 1 / xp.where(L > 0, L, xp.ones_like(L)), xp.zeros_like(L))
         step = step[:, None, None]

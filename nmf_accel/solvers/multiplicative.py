@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..backends.base import Backend
 from ..losses.base import Model
+from ..losses.penalties import Penalty
 from ..types import Array
 
 
-def lee_seung(backend: Backend, X: Array, model: Model, l1: Any) -> Array:
-    """Multiplicative update ``X ∘ minus ⊘ (plus + l1)`` (Lee & Seung 2001, eq. 4).
+def lee_seung(backend: Backend, X: Array, model: Model, penalty: Penalty) -> Array:
+    """Multiplicative update ``X ∘ minus ⊘ (plus + l1 + l2 X)`` (Lee & Seung 2001, eq. 4).
 
-    δ, which keeps the denominators from zero, is no more than an L1 penalty, and part of it.
+    δ, which keeps the denominators from zero, is part of l1.
     """
     kernel = backend.kernel("multiply_divide", multiply_divide)
-    return kernel(backend, X, model.minus(), model.plus(backend, X), l1)
+    return kernel(backend, X, model.minus(), model.plus(backend, X), penalty)
 
 
-def multiply_divide(backend: Backend, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
-    """``x * (n / (d + delta))``; a backend's own form may overwrite `d`, and nothing else."""
-    return x * (n / (d + delta))
+def multiply_divide(backend: Backend, x: Array, n: Array, d: Array, penalty: Penalty) -> Array:
+    """``x * (n / (d + l1 + l2 x))``; a backend's own form may overwrite `d`, and nothing else."""
+    updated: Array = x * (n / (d + penalty.gradient(x)))
+    return updated

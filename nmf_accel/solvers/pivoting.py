@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backends.base import Backend
 from ..losses.base import Quadratic
+from ..losses.penalties import Penalty
 from ..types import Array
 
 PATIENCE = 3
@@ -14,15 +15,17 @@ ROUNDS = 5
 """Exchanges allowed, as a multiple of the rank."""
 
 
-def block_principal_pivoting(backend: Backend, X: Array, model: Quadratic, l1: Any) -> Array:
-    """Minimize ½‖A − YᵀX‖² + l1 Σ X over X >= 0, column by column (Kim & Park 2008, algorithm 2).
+def block_principal_pivoting(
+    backend: Backend, X: Array, model: Quadratic, penalty: Penalty
+) -> Array:
+    """Minimize the loss and the penalty over X >= 0, by columns (Kim & Park 2008, algorithm 2).
 
     A column's variables are split into a passive set F, where its gradient is zero, and the
     rest, where X is; variables that come out negative on either side change sides, all at once
     (a full exchange), or only the last one when that made no progress for PATIENCE times.
     It starts from the support of X.
     """
-    xp, N, G = backend.xp, model.N - l1, model.G
+    xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
     passive = backend.kernel("solve_passive", solve_passive)
     d = X.shape[1]
     # As much as rounding has put there already, so that a singular G has a solution too.

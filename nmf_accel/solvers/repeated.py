@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends.base import Backend
-from ..types import Array
+from ..losses.penalties import Penalty
+from ..types import Array, State
 from .base import Rule
 
 SETTLED = 0.1
@@ -24,27 +25,37 @@ class Repeated:
     rule: Rule
     limit: int
 
-    def __call__(self, backend: Backend, X: Array, model: Any, l1: Any) -> Array:
+    def __call__(self, backend: Backend, X: Array, model: Any, penalty: Penalty) -> Array:
         """Repeat the rule."""
-        xp, inner = backend.xp, backend.inner
-        smallest = float(xp.finfo(X.dtype).smallest_normal)
+        xp, runs = backend.xp, X.shape[0]
+        accept = backend.kernel("accept", accept_where_going)
 
-        def again(state: tuple[Any, ...]) -> tuple[Any, ...]:
-            X, going, first, count = state
-            new = self.rule(backend, X, model, l1)
-            step = new - X
-            moved = inner(step, step)
-            first = xp.where(count == 0, moved, first)
-            further = going & (moved >= SETTLED**2 * first)
-            # Compilers flush what is smaller than a normal number to zero, for ever; repeats of
-            # 'mu' take entries there and back within some hundred iterations.
-            new = xp.where(new >= smallest, new, xp.zeros_like(new))
-            new = xp.where(going[:, None, None], new, X)
-            return new, further, first, count + 1
+        def again(state: State) -> State:
+            X, going, first = state
+            return accept(backend, X, self.rule(backend, X, model, penalty), going, first)
 
-        count = xp.zeros(X.shape[0], dtype=xp.int32)
-        state = (X, count == 0, xp.zeros(X.shape[0], dtype=xp.float64), count)
+        unknown = xp.full(runs, -1.0, dtype=xp.float64)
+        state = (X, xp.ones(runs, dtype=xp.bool), unknown)
         return backend.repeat_while(again, state, self.limit)[0]
+
+
+def accept_where_going(
+    backend: Backend, X: Array, new: Array, going: Array, first: Array
+) -> tuple[Array, Array, Array]:
+    """X after a repeat that gave `new`; which runs are `going` on; what the first one moved.
+
+    `first` (R,), squared, is negative as long as it is not known.
+    """
+    xp = backend.xp
+    smallest = float(xp.finfo(X.dtype).smallest_normal)
+    step = new - X
+    moved = backend.inner(step, step)
+    first = xp.where(first < 0, moved, first)
+    further = going & (moved >= SETTLED**2 * first)
+    # Compilers flush what is smaller than a normal number to zero, for ever; repeats of
+    # 'mu' take entries there and back within some hundred iterations.
+    new = xp.where(new >= smallest, new, xp.zeros_like(new))
+    return xp.where(going[:, None, None], new, X), further, first
 
 
 def while_it_pays(rule: Rule, limit: int) -> Rule:

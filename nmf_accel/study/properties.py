@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..backends import get
 from ..factorize import nmf
-from ..losses import Quadratic
+from ..losses import NONE, Penalty, Quadratic
 from ..results import Factorization
 from ..solvers.multiplicative import lee_seung
 from .runs import Runs
@@ -134,9 +134,9 @@ def zero_start(settings: StudySettings) -> Numbers:
     A, numpy = MATRICES["A4"], get("numpy")
     H, model = np.zeros((2, 3)), Quadratic(np.zeros((2, 3)), np.zeros((2, 2)))
     with np.errstate(invalid="ignore"):
-        without = np.asarray(lee_seung(numpy, H, model, 0.0))
+        without = np.asarray(lee_seung(numpy, H, model, NONE))
     for _ in range(settings.max_iter):
-        H = np.asarray(lee_seung(numpy, H, model, settings.delta))
+        H = np.asarray(lee_seung(numpy, H, model, Penalty(settings.delta)))
     try:
         nmf(A, 2, W0=np.zeros((3, 2)), H0=np.zeros((2, 3)), backend=settings.backend)
         refusal = ""

@@ -8,6 +8,7 @@ from conftest import require_or_skip, run_python
 
 from nmf_accel.backends.cupy_backend import backend as cupy_backend
 from nmf_accel.backends.cupy_backend import kernels as cupy_kernels
+from nmf_accel.losses import Penalty
 from nmf_accel.matrices import Sparse
 from nmf_accel.solvers.multiplicative import multiply_divide
 
@@ -65,7 +66,7 @@ main(["backends"])
         values = {"x": x, "n": n, "d": d, "delta": delta}
         assert {p.name for p in kernel.in_params} == set(values)
         exec(kernel.operation, {}, values)  # C and Python agree on it
-        expected = multiply_divide(None, *(np.array([v]) for v in (x, n, d)), delta)
+        expected = multiply_divide(None, *(np.array([v]) for v in (x, n, d)), Penalty(delta))
         assert values["y"] == expected[0]
 
 

@@ -9,6 +9,7 @@ import pytest
 import nmf_accel
 from nmf_accel import backends
 from nmf_accel.backends.base import Backend
+from nmf_accel.losses import Penalty
 from nmf_accel.solvers.multiplicative import multiply_divide
 
 
@@ -35,7 +36,7 @@ def test_multiply_divide_writes_to_its_third_argument_at_most(backend):
     values = [np.full((1, 2, 3), v) for v in (3.0, 5.0, 7.0)]
     with library.scope():
         x, n, d = (library.asarray(v.copy(), v.dtype) for v in values)
-        y = kernel(library, x, n, d, 0.5)
+        y = kernel(library, x, n, d, Penalty(0.5))
         np.testing.assert_array_equal(library.to_numpy(y), 3.0 * (5.0 / 7.5))
         np.testing.assert_array_equal(library.to_numpy(x), values[0])
         np.testing.assert_array_equal(library.to_numpy(n), values[1])

@@ -6,7 +6,7 @@ from conftest import SETTINGS, assert_histories_agree, assert_parity, require_or
 from scipy.optimize import nnls
 
 from nmf_accel import backends, nmf
-from nmf_accel.losses import Quadratic
+from nmf_accel.losses import Penalty, Quadratic
 from nmf_accel.solvers import SOLVERS
 from nmf_accel.solvers.multiplicative import lee_seung
 from nmf_accel.solvers.repeated import Repeated
@@ -31,7 +31,7 @@ def apply(backend, rule, *arrays):
         arrays = [backend.asarray(x, x.dtype) for x in arrays]
 
         def function(X, N, G, l1):
-            return rule(backend, X, Quadratic(N, G), l1)
+            return rule(backend, X, Quadratic(N, G), Penalty(l1))
 
         if backend.name == "jax":
             import jax

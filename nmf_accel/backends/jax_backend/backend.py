@@ -111,7 +111,7 @@ class JaxBackend(Backend):
                 if every is not None:
                     state = loop(1, every, lambda _, x: step.unmeasured(x, *constants), state)
                 state, measures = step(state, *constants)
-                return state, measured.at[k].set(measures)
+                return state, measured.at[k].set(self.xp.stack(measures))
 
             shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
             measured = self.xp.zeros(shape, dtype=self.xp.float64)

@@ -9,11 +9,11 @@ from ...types import Array
 from ..base import Backend
 
 
-def descend(backend: Backend, X: Array, N: Array, G: Array) -> Array:
+def descend(backend: Backend, X: Array, model: Any, penalty: Any) -> Array:
     """One pass of coordinate descent over the rows of X (R, d, n)."""
     import jax
 
-    xp = backend.xp
+    xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
 
     def one(k: Any, X: Any) -> Any:
         g = G[:, k, None, :]

@@ -17,20 +17,18 @@ ROWS_AT_ONCE = 16
 Floats = NDArray[Any]
 
 
-def multiply_divide(
-    backend: Backend, x: Floats, n: Floats, d: Floats, delta: float | Floats
-) -> Floats:
-    """``x * (n / (d + delta))``, in the memory of `d`."""
-    # The only memory that an update takes is the two products it starts from.
-    d += delta
+def multiply_divide(backend: Backend, x: Floats, n: Floats, d: Floats, penalty: Any) -> Floats:
+    """``x * (n / (d + l1 + l2 x))``, in the memory of `d`."""
+    # The only memory that an update without squares takes is the two products it starts from.
+    d += penalty.gradient(x)
     np.divide(n, d, out=d)
     return np.multiply(x, d, out=d)
 
 
-def descend(backend: Backend, X: Floats, N: Floats, G: Floats) -> Floats:
+def descend(backend: Backend, X: Floats, model: Any, penalty: Any) -> Floats:
     """One pass of coordinate descent over the rows of X (R, d, n)."""
     # The generic form in place: its temporaries would take longer than its arithmetic.
-    X = X.copy()
+    X, (N, G) = X.copy(), model.with_penalty(backend, penalty)
     runs, d, n = X.shape
     width = max(1, min(max(1024, 2**18 // d), n))
     work = np.empty((ROWS_AT_ONCE, width), X.dtype)

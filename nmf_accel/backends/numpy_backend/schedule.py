@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...matrices import Matrix, Sparse
-from ...types import Array, State, Step
+from ...types import Array, Measures, State, Step
 from . import threads
 
 LEAST_ROWS = 128
@@ -33,7 +33,7 @@ LEAST_SHARE = 2**15
 LONGEST_WAIT = 0.1
 """Seconds between two looks at Ctrl-C."""
 
-Advance = tuple[State, int, list[Array]]
+Advance = tuple[State, int, list[Measures]]
 """The state of a stack of runs, how many iterations it has done, and what was measured."""
 
 

@@ -42,7 +42,7 @@ class Step:
     def __call__(self, state, A):
         (x,) = state
         self.also(x)
-        return (x + A.array[0, 0],), x[:, 0, 0][None]
+        return (x + A.array[0, 0],), (x[:, 0, 0],)
 
     def unmeasured(self, state, A):
         return self(state, A)[0]

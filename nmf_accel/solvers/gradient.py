@@ -26,11 +26,20 @@ class AcceleratedGradient:
         L = xp.max(xp.sum(xp.abs(G), axis=-1), axis=-1)
         step = xp.where(L > 0, 1 / xp.where(L > 0, L, xp.ones_like(L)), xp.zeros_like(L))
         step = step[:, None, None]
+        accelerated = backend.kernel("accelerate", accelerate)
         ahead, momentum = X, 1.0
         for _ in range(self.steps):
-            new = ahead + step * (N - backend.matmul(G, ahead))
-            new = xp.where(new > 0, new, xp.zeros_like(new))
             last, momentum = momentum, (1 + (4 * momentum**2 + 1) ** 0.5) / 2
-            ahead = new + (last - 1) / momentum * (new - X)
-            X = new
+            product, beta = backend.matmul(G, ahead), (last - 1) / momentum
+            X, ahead = accelerated(backend, X, ahead, N, product, step, beta)
         return X
+
+
+def accelerate(
+    backend: Backend, X: Array, ahead: Array, N: Array, product: Array, step: Array, beta: float
+) -> tuple[Array, Array]:
+    """A step from `ahead`, given its `product` with G, and where to look from next."""
+    xp = backend.xp
+    new = ahead + step * (N - product)
+    new = xp.where(new > 0, new, xp.zeros_like(new))
+    return new, new + beta * (new - X)

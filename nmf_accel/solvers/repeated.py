@@ -32,7 +32,8 @@ class Repeated:
 
         def again(state: State) -> State:
             X, going, first = state
-            return accept(backend, X, self.rule(backend, X, model, penalty), going, first)
+            new = self.rule(backend, X, model, penalty)
+            return accept(backend, X, new, going, first, SETTLED**2)
 
         unknown = xp.full(runs, -1.0, dtype=xp.float64)
         state = (X, xp.ones(runs, dtype=xp.bool), unknown)
@@ -40,18 +41,19 @@ class Repeated:
 
 
 def accept_where_going(
-    backend: Backend, X: Array, new: Array, going: Array, first: Array
+    backend: Backend, X: Array, new: Array, going: Array, first: Array, least: float
 ) -> tuple[Array, Array, Array]:
     """X after a repeat that gave `new`; which runs are `going` on; what the first one moved.
 
-    `first` (R,), squared, is negative as long as it is not known.
+    Those go on that moved at least `least` of the first. It is squared, (R,), and negative as
+    long as it is not known.
     """
     xp = backend.xp
     smallest = float(xp.finfo(X.dtype).smallest_normal)
     step = new - X
     moved = backend.inner(step, step)
     first = xp.where(first < 0, moved, first)
-    further = going & (moved >= SETTLED**2 * first)
+    further = going & (moved >= least * first)
     # Compilers flush what is smaller than a normal number to zero, for ever; repeats of
     # 'mu' take entries there and back within some hundred iterations.
     new = xp.where(new >= smallest, new, xp.zeros_like(new))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ from array_api_compat import is_cupy_array
 from numpy.typing import NDArray
 
 from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
-from ...types import Array
-from ..base import Backend, Probe
-from .kernels import KERNELS, multiply_divide
+from ...types import Array, State, Step
+from ..base import Backend, Probe, Program
+from .graphs import Captured, NotCapturableError, Replaying
+from .kernels import KERNELS, inner
+from .workspace import Workspaces
+
+UNASKED = 20
+"""Most repeats without asking the device whether they are still needed."""
 
 
 def _is_sparse(x: object) -> bool:
@@ -28,13 +34,16 @@ class CupyBackend(Backend):
     kernels = KERNELS
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
 
+    def __init__(self) -> None:
+        self.workspaces = Workspaces()
+
     def _probe(self) -> Probe:
         import cupy
 
         cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
         one = cupy.ones((1, 1))
         # Importable is not usable: try the compiler and cuBLAS, as the loop will.
-        multiply_divide(self, one, self.matmul(one, one), one + one, 0.0)
+        self.inner(one, self.matmul(one, one))
         self.synchronize()
         name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
         return Probe(True, "", name, cupy.__version__, accelerated=True)
@@ -83,6 +92,30 @@ class CupyBackend(Backend):
         # so that roundings may differ from run to run.
         M = csr_matrix(A.csr)
         return Sparse(M, M.T.tocsr(), self, A.squares)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        product: Array = self.workspaces.here.blas.matmul(a, b)
+        return product
+
+    def inner(self, x: Array, y: Array) -> Array:
+        total: Array = inner(self, x, y)
+        return total
+
+    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+        if limit > UNASKED:
+            if self.workspaces.captured:
+                raise NotCapturableError
+            return super().repeat_while(function, state, limit)
+        # To repeat in vain, which changes nothing, takes less time than to wait for the device.
+        for _ in range(limit):
+            state = function(state)
+        return state
+
+    def program(self, step: Step, constants: tuple[Any, ...]) -> Program:
+        plain = super().program(step, constants)
+        if not isinstance(constants[0], Dense):
+            return plain  # cuSPARSE takes memory as it goes
+        return Replaying(plain, partial(Captured, self.workspaces, step, constants))
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         import cupy

@@ -1,4 +1,4 @@
-"""CuPy's own forms of the solvers' kernels."""
+"""CuPy's own forms of the kernels of solvers and losses: one launch each where others take ten."""
 
 from __future__ import annotations
 
@@ -9,62 +9,218 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
-from ..base import Backend
+from .sources import TILES, raw
 
-DESCEND = """
-extern "C" __global__ void descend(number* X, const number* N, const number* G, int d, int n) {
-    const long long column = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (column >= n) return;
-    const long long start = (long long)blockIdx.y * d * n + column;
-    X += start; N += start; G += (long long)blockIdx.y * d * d;
-    for (int k = 0; k < d; ++k) {
-        const number g = G[k * d + k];
-        if (g <= 0) continue;
-        number step = N[(long long)k * n];
-        for (int j = 0; j < d; ++j) step -= G[k * d + j] * X[(long long)j * n];
-        const number x = X[(long long)k * n] + step / g;
-        X[(long long)k * n] = x > 0 ? x : 0;
-    }
-}
-"""
+SHARED = 48 * 2**10
+"""Bytes of shared memory that a block has on every device, unasked."""
+
+THREADS = 256
+"""Of a block of a sum, and most blocks of a run; as in kernels.cu."""
+ROUNDS = 8
+"""Entries that a thread of a sum goes through before another block pays."""
+
+SYSTEMS = 2**25
+"""Entries of the systems of 'bpp' that are solved at once."""
 
 
-def multiply_divide(backend: Backend, x: Array, n: Array, d: Array, delta: float | Array) -> Array:
-    """``x * (n / (d + delta))``, in the memory of `d`."""
-    updated: Array = multiply_divide_kernel()(x, n, d, delta, d)
+def multiply_divide(backend: Any, x: Array, n: Array, d: Array, penalty: Any) -> Array:
+    """``x * (n / (d + l1 + l2 x))``, in the memory of `d`."""
+    updated: Array = elementwise("multiply_divide")(x, n, d, penalty.l1, penalty.l2 or 0.0, d)
     return updated
 
 
-@cache
-def multiply_divide_kernel() -> Any:
-    """One kernel for the whole update; its output may be one of its inputs."""
-    import cupy
-
-    return cupy.ElementwiseKernel(
-        "T x, T n, T d, T delta", "T y", "y = x * (n / (d + delta))", "nmf_multiply_divide"
-    )
-
-
-def descend(backend: Backend, X: Array, N: Array, G: Array) -> Array:
+def descend(backend: Any, X: Any, model: Any, penalty: Any) -> Any:
     """One pass of coordinate descent over the rows of X (R, d, n)."""
     import cupy
 
-    runs, d, n = X.shape
-    X, N, G = cupy.array(X, order="C"), backend.ascontiguous(N), backend.ascontiguous(G)
-    threads = 128
-    # One thread a column: given G, the columns are independent.
-    arguments = (X, N, G, np.int32(d), np.int32(n))
-    descend_kernel(str(X.dtype))((-(-n // threads), runs), (threads,), arguments)
+    d = X.shape[1]
+    X, N, G = map(cupy.ascontiguousarray, (X, *model))
+    rows = most_rows(X.dtype)
+    if d <= rows:
+        return descend_within(X, N, G, penalty)
+    # More rows than shared memory holds: panel by panel, with what the other panels leave of N.
+    X = X.copy()
+    for a in range(0, d, rows):
+        panel = slice(a, a + rows)
+        others = G[:, panel, :].copy()
+        others[:, :, panel] = 0
+        rest = N[:, panel, :] - backend.matmul(others, X)
+        x, g = map(cupy.ascontiguousarray, (X[:, panel, :], G[:, panel, panel]))
+        X[:, panel, :] = descend_within(x, rest, g, penalty)
     return X
 
 
-@cache
-def descend_kernel(dtype: str) -> Any:
-    """The kernel for float32 or float64."""
+def shared_bytes(dtype: Any, d: int, tile: int) -> int:
+    """Shared memory of a block of `descend`; as in kernels.cu."""
+    group, streamed, size = 8, 64, np.dtype(dtype).itemsize
+    return int((d * (tile + 16 // size) + streamed * group + group**2) * size)
+
+
+def most_rows(dtype: Any) -> int:
+    """The largest d for which the smallest tile fits into shared memory."""
+    per_row = shared_bytes(dtype, 1, TILES[-1]) - shared_bytes(dtype, 0, TILES[-1])
+    return (SHARED - shared_bytes(dtype, 0, TILES[-1])) // per_row
+
+
+def tile_for(dtype: Any, runs: int, d: int, n: int, multiprocessors: int) -> int:
+    """Columns of a block: as many as fit, but rather few than a device of which most is idle."""
+    fit = [tile for tile in TILES if shared_bytes(dtype, d, tile) <= SHARED]
+    busy = [tile for tile in fit if runs * -(-n // tile) >= multiprocessors]
+    return (busy or fit[-1:])[0]
+
+
+def descend_within(X: Any, N: Any, G: Any, penalty: Any) -> Any:
+    """`descend` for at most `most_rows` rows."""
     import cupy
 
-    number = {"float32": "float", "float64": "double"}[dtype]
-    return cupy.RawKernel(DESCEND.replace("number", number), "descend")
+    runs, d, n = X.shape
+    number, dtype = X.dtype.type, X.dtype.name
+    tile = tile_for(X.dtype, runs, d, n, multiprocessors(cupy.cuda.runtime.getDevice()))
+    tiles, out = -(-n // tile), cupy.empty_like(X)
+    weights = number(penalty.l1), number(penalty.l2 or 0.0)
+    sizes = np.int32(d), np.int32(n), np.int32(tiles)
+    raw("descend", dtype, tile)(
+        (runs * tiles,),
+        (8, tile),
+        (X, N, G, *weights, *sizes, out),
+        shared_mem=shared_bytes(X.dtype, d, tile),
+    )
+    return out
 
 
-KERNELS: dict[str, Callable[..., Any]] = {"multiply_divide": multiply_divide, "descend": descend}
+@cache
+def multiprocessors(device: int) -> int:
+    """How many the device has."""
+    import cupy
+
+    return int(cupy.cuda.Device(device).attributes["MultiProcessorCount"])
+
+
+def summed(backend: Any, name: str, X: Any, inputs: tuple[Any, ...], outputs: Any) -> Any:
+    """Launch a kernel that sums over the runs of X (R, …), and give its outputs."""
+    import cupy
+
+    runs = X.shape[0]
+    blocks = min(-(-X.size // (runs * THREADS * ROUNDS)) or 1, THREADS)
+    parts = cupy.empty(runs * blocks, dtype="float64")
+    arrived = backend.workspaces.here.arrived(runs)
+    arrays = (cupy.ascontiguousarray(x) if isinstance(x, cupy.ndarray) else x for x in inputs)
+    scratch = np.int32(blocks), parts, arrived
+    raw(name, X.dtype.name)((runs * blocks,), (THREADS,), (*arrays, *scratch, *outputs))
+    return outputs
+
+
+def per_run(x: Any) -> Any:
+    """How many entries of an array (R, …) are of one run, as a kernel takes it."""
+    return np.int64(x.size // x.shape[0])
+
+
+def inner(backend: Any, x: Any, y: Any) -> Any:
+    """Sum of x * y over the last two axes, in float64."""
+    import cupy
+
+    shape = x.shape[:-2]
+    x, y = (cupy.reshape(z, (-1, *z.shape[-2:])) for z in (x, y))
+    of, nothing = (x, y, per_run(x)), (x, y, np.int64(0))
+    numbers = np.float64(0), np.float64(1)
+    out = (cupy.empty(x.shape[0], dtype="float64"),)
+    (total,) = summed(backend, "products", x, (*of, *nothing, *numbers), out)
+    return cupy.reshape(total, shape)
+
+
+def free2(backend: Any, norm2: float, N: Any, Wt: Any, WtW: Any, HHt: Any) -> Any:
+    """‖A − W H‖² = ‖A‖² − 2⟨N, Wᵀ⟩ + ⟨WᵀW, H Hᵀ⟩ of each run."""
+    import cupy
+
+    of = (N, Wt, per_run(N), WtW, HHt, per_run(WtW))
+    numbers = np.float64(norm2), np.float64(-2)
+    out = (cupy.empty(N.shape[0], dtype="float64"),)
+    return summed(backend, "products", N, (*of, *numbers), out)[0]
+
+
+def squared_violation(backend: Any, X: Any, plus: Any, minus: Any, penalty: Any, onto: Any) -> Any:
+    """Squared norm of the projected gradient with respect to X, of each run."""
+    import cupy
+
+    number = X.dtype.type
+    out = (cupy.empty(X.shape[0], dtype="float64"),)
+    adds = isinstance(onto, cupy.ndarray)
+    weights = number(penalty.l1), number(penalty.l2 or 0.0), np.finfo(number).smallest_normal
+    inputs = X, plus, minus, per_run(X), *weights, onto if adds else out[0], np.int32(adds)
+    return summed(backend, "violation", X, inputs, out)[0]
+
+
+def accept(
+    backend: Any, X: Any, new: Any, going: Any, first: Any, least: float
+) -> tuple[Any, Any, Any]:
+    """X after a repeat that gave `new`; which runs are going on; what the first one moved."""
+    import cupy
+
+    inputs = X, new, per_run(X), np.float64(least), first, going
+    out = cupy.empty_like(first), cupy.empty_like(going)
+    first, further = summed(backend, "goes_on", X, inputs, out)
+    smallest = float(np.finfo(X.dtype).smallest_normal)
+    return elementwise("accept")(X, new, going[:, None, None], smallest), further, first
+
+
+def accelerate(
+    backend: Any, X: Any, ahead: Any, N: Any, product: Any, step: Any, beta: float
+) -> tuple[Any, Any]:
+    """A step of the accelerated gradient from `ahead`, and how far to look ahead of it."""
+    new: tuple[Any, Any] = elementwise("accelerate")(X, ahead, N, product, step, beta)
+    return new
+
+
+def solve_passive(backend: Any, G: Any, N: Any, F: Any, going: Any) -> Any:
+    """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true."""
+    import cupy
+
+    runs, d, n = N.shape
+    b = cupy.ascontiguousarray(cupy.where(F, N, N.dtype.type(0)).mT).reshape(-1, d)
+    f, G = cupy.ascontiguousarray(F.mT), cupy.ascontiguousarray(G)
+    most = max(SYSTEMS // d**2, 1)
+    for first in range(0, runs * n, most):
+        count = min(most, runs * n - first)
+        systems = cupy.empty((count, d, d), dtype=N.dtype)
+        arguments = (G, f, np.int64(first), np.int64(systems.size), np.int32(n), np.int32(d))
+        grid = (min(-(-systems.size // THREADS), 2**16),)
+        raw("systems", N.dtype.name)(grid, (THREADS,), (*arguments, systems))
+        # All at once; `cupy.linalg.solve` would go from one to the other above a rank of 256.
+        backend.workspaces.here.blas.solve(systems, b[first : first + count])
+    return b.reshape(runs, n, d).mT
+
+
+ELEMENTWISE = {
+    "multiply_divide": ("T x, T n, T d, T l1, T l2", "T y", "y = x * (n / (d + (l1 + l2 * x)))"),
+    # Compilers flush what is smaller than a normal number to zero, for ever.
+    "accept": (
+        "T x, T moved, bool going, T smallest",
+        "T y",
+        "y = going ? (moved >= smallest ? moved : T(0)) : x",
+    ),
+    "accelerate": (
+        "T last, T ahead, T n, T product, T step, T beta",
+        "T x, T next",
+        "T y = ahead + step * (n - product); x = y > 0 ? y : T(0); next = x + beta * (x - last)",
+    ),
+}
+"""The kernels that CuPy makes: inputs, outputs, and what is done for each entry."""
+
+
+@cache
+def elementwise(name: str) -> Any:
+    """One of `ELEMENTWISE`; an output may be one of its inputs."""
+    import cupy
+
+    return cupy.ElementwiseKernel(*ELEMENTWISE[name], f"nmf_{name}")
+
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    "multiply_divide": multiply_divide,
+    "descend": descend,
+    "accept": accept,
+    "accelerate": accelerate,
+    "solve_passive": solve_passive,
+    "free2": free2,
+    "squared_violation": squared_violation,
+}

@@ -1,0 +1,212 @@
+// The CUDA kernels of the CuPy backend, compiled with -DNUMBER=float or double by `sources.py`.
+//
+// Arrays are (R, d, n) or (R, d, d), by rows, runs outermost. Blocks are numbered in one dimension,
+// those of a run together, since the second may have 65,535 at most.
+typedef NUMBER number;
+typedef long long index;  // arrays may have more entries than an int counts
+
+// --------------------------------------------------------------------------------------------
+// Coordinate descent. A block owns TILE columns of one run, of which it holds all rows of X in
+// shared memory: read once, written once. SLICES threads share a column: the sums over its rows,
+// put together by shuffles.
+//
+// The rows are solved in groups of GROUP. What is left of a group's gradient, N - G X, is formed
+// at once: every X is read once a group, and every G is the same for all columns. Then its
+// rows are solved in order with the GROUP x GROUP part of G alone. So the chain of steps that wait
+// for each other is d / GROUP sums of d / SLICES terms, and d short steps, instead of d sums of d.
+#define GROUP 8    // accumulators of a thread
+#define SLICES 8   // consecutive threads; they belong to one warp
+#define STREAMED 64  // columns of G in shared memory at a time
+// X's rows in shared memory begin so that 4 columns x 8 slices of a warp hit different banks.
+#define PITCH (TILE + 16 / (int)sizeof(number))
+
+extern "C" __global__ void __launch_bounds__(TILE * SLICES, 4)
+descend(const number* X, const number* N, const number* G, number l1, number l2, int d, int n,
+        int tiles, number* out) {
+    extern __shared__ __align__(16) unsigned char shared[];
+    number* x = (number*)shared;         // (d, PITCH), TILE of which are used
+    number* g = x + d * PITCH;           // (STREAMED, GROUP), G transposed
+    number* diagonal = g + STREAMED * GROUP;  // (GROUP, GROUP)
+
+    const int slice = threadIdx.x, column = threadIdx.y;
+    const int thread = column * SLICES + slice, threads = TILE * SLICES;
+    const index run = blockIdx.x / tiles, start = run * d * n;
+    const int first = (int)(blockIdx.x % tiles) * TILE, place = first + column;
+    const bool inside = place < n;
+    G += run * d * d;
+
+    for (int k = thread; k < d * TILE; k += threads) {
+        const int row = k / TILE, c = k % TILE;
+        x[row * PITCH + c] = first + c < n ? X[start + (index)row * n + first + c] : number(0);
+    }
+    for (int a = 0; a < d; a += GROUP) {
+        number rest[GROUP];
+#pragma unroll
+        for (int b = 0; b < GROUP; ++b) rest[b] = 0;
+
+        for (int j0 = 0; j0 < d; j0 += STREAMED) {
+            __syncthreads();  // x is there, and nobody needs the last g and diagonal any more
+            for (int k = thread; k < STREAMED * GROUP; k += threads) {
+                const int b = k / STREAMED, j = k % STREAMED;
+                g[j * GROUP + b] = a + b < d && j0 + j < d
+                    ? G[(index)(a + b) * d + j0 + j] + (a + b == j0 + j ? l2 : number(0))
+                    : number(0);
+            }
+            if (j0 == 0)
+                for (int k = thread; k < GROUP * GROUP; k += threads) {
+                    const int b = k / GROUP, e = k % GROUP;
+                    diagonal[k] = a + b < d && a + e < d
+                        ? G[(index)(a + b) * d + a + e] + (b == e ? l2 : number(0)) : number(0);
+                }
+            __syncthreads();
+            const int end = min(STREAMED, d - j0);
+            for (int j = slice; j < end; j += SLICES) {
+                const number xj = x[(j0 + j) * PITCH + column];
+#pragma unroll
+                for (int b = 0; b < GROUP; ++b) rest[b] += g[j * GROUP + b] * xj;
+            }
+        }
+#pragma unroll
+        for (int b = 0; b < GROUP; ++b)
+#pragma unroll
+            for (int s = SLICES / 2; s > 0; s /= 2)
+                rest[b] += __shfl_xor_sync(0xffffffffu, rest[b], s, SLICES);
+#pragma unroll
+        for (int b = 0; b < GROUP; ++b)
+            if (inside && a + b < d) rest[b] = N[start + (index)(a + b) * n + place] - l1 - rest[b];
+
+        // All slices do the same here, so that none waits for another.
+#pragma unroll
+        for (int b = 0; b < GROUP; ++b) {
+            if (a + b < d) {  // the same for the whole block
+                const number gbb = diagonal[b * GROUP + b], old = x[(a + b) * PITCH + column];
+                number step = 0;
+                if (gbb > 0) {
+                    step = rest[b] / gbb;
+                    if (step < -old) step = -old;  // and NaN stays NaN
+                }
+#pragma unroll
+                for (int e = b + 1; e < GROUP; ++e) rest[e] -= diagonal[e * GROUP + b] * step;
+                __syncwarp();  // every slice has read the old one
+                if (slice == 0) x[(a + b) * PITCH + column] = old + step;
+            }
+        }
+    }
+    __syncthreads();
+    for (int k = thread; k < d * TILE; k += threads) {
+        const int row = k / TILE, c = k % TILE;
+        if (first + c < n) out[start + (index)row * n + first + c] = x[row * PITCH + c];
+    }
+}
+
+// --------------------------------------------------------------------------------------------
+// Sums over a run in float64, in one launch, and the same bits every time: every block leaves its
+// part, and the last one to arrive adds the parts. `arrived` (R,) is zero before and after.
+#define THREADS 256  // and most blocks of a run
+
+// The sum of what the threads of a block bring, in all of them.
+__device__ double block_sum(double mine) {
+    __shared__ double s[THREADS];
+    const int t = threadIdx.x;
+    __syncthreads();  // the last sum has been read
+    s[t] = mine;
+    __syncthreads();
+    for (int h = THREADS / 2; h > 0; h /= 2) {
+        if (t < h) s[t] += s[t + h];
+        __syncthreads();
+    }
+    return s[0];
+}
+
+// Whether this is thread 0 of the last block of a run to arrive: then `sum` is the run's.
+__device__ bool all_arrived(double mine, int blocks, double* parts, unsigned* arrived,
+                            double* sum) {
+    __shared__ bool last;
+    const int t = threadIdx.x;
+    const index run = blockIdx.x / blocks;
+    const double part = block_sum(mine);
+    if (t == 0) {
+        parts[blockIdx.x] = part;
+        __threadfence();  // it is seen before the arrival
+        last = atomicAdd(&arrived[run], 1u) == (unsigned)blocks - 1;
+    }
+    __syncthreads();
+    if (!last) return false;
+    __threadfence();
+    *sum = block_sum(t < blocks ? ((volatile double*)parts)[run * blocks + t] : 0);
+    if (t == 0) arrived[run] = 0;
+    return t == 0;
+}
+
+// out = base + scale <x, y> + <p, q>, of arrays of `size` and `few` entries a run.
+extern "C" __global__ void __launch_bounds__(THREADS)
+products(const number* x, const number* y, index size, const number* p, const number* q, index few,
+         double base, double scale, int blocks, double* parts, unsigned* arrived, double* out) {
+    const index run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    double mine = 0, sum;
+    for (index k = first; k < size; k += (index)blocks * THREADS)
+        mine += (double)x[run * size + k] * (double)y[run * size + k];
+    mine *= scale;
+    for (index k = first; k < few; k += (index)blocks * THREADS)
+        mine += (double)p[run * few + k] * (double)q[run * few + k];
+    if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = base + sum;
+}
+
+// The squared norm of the gradient plus - minus + l1 + l2 X without its entries that are positive
+// where X is zero, added to `onto` where it `adds`. Less than a normal number counts as zero.
+extern "C" __global__ void __launch_bounds__(THREADS)
+violation(const number* X, const number* plus, const number* minus, index size, number l1,
+          number l2, number smallest, const double* onto, int adds, int blocks, double* parts,
+          unsigned* arrived, double* out) {
+    const index run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    double mine = 0, sum;
+    for (index k = first; k < size; k += (index)blocks * THREADS) {
+        const number x = X[run * size + k];
+        const number gradient = plus[run * size + k] - minus[run * size + k] + (l1 + l2 * x);
+        if (x >= smallest || !(gradient >= 0))  // NaN counts
+            mine += (double)gradient * (double)gradient;
+    }
+    if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = sum + (adds ? onto[run] : 0);
+}
+
+// How far a repeat moved X, squared, and the first one, whose is negative as long as it is not
+// known; a run goes on if that is at least `least` of the first.
+extern "C" __global__ void __launch_bounds__(THREADS)
+goes_on(const number* X, const number* moved, index size, double least, const double* known,
+        const bool* going, int blocks, double* parts, unsigned* arrived, double* first,
+        bool* further) {
+    const index run = blockIdx.x / blocks, from = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    double mine = 0, sum;
+    for (index k = from; k < size; k += (index)blocks * THREADS) {
+        const double step = (double)(moved[run * size + k] - X[run * size + k]);
+        mine += step * step;
+    }
+    if (all_arrived(mine, blocks, parts, arrived, &sum)) {
+        first[run] = known[run] < 0 ? sum : known[run];
+        further[run] = going[run] && sum >= least * first[run];
+    }
+}
+
+// --------------------------------------------------------------------------------------------
+// The systems of principal pivoting from the `first` column on: of each column that part of G where
+// F (R, n, d) is true, and 0 = 0 for the rest. `size` entries in all.
+extern "C" __global__ void systems(const number* G, const bool* F, index first, index size, int n,
+                                   int d, number* out) {
+    const index step = (index)gridDim.x * blockDim.x;
+    for (index k = blockIdx.x * (index)blockDim.x + threadIdx.x; k < size; k += step) {
+        const int i = (int)(k / d % d), j = (int)(k % d);
+        const index column = first + k / ((index)d * d);
+        const bool both = F[column * d + i] && F[column * d + j];
+        out[k] = both ? G[(column / n * d + i) * d + j] : number(i == j);
+    }
+}
+
+// --------------------------------------------------------------------------------------------
+// What was measured, to its place in the history of a replayed graph; the last one counts on.
+extern "C" __global__ void record(const double* found, int runs, int place, int width,
+                                  unsigned counts, unsigned* count, double* history) {
+    for (int r = threadIdx.x; r < runs; r += blockDim.x)
+        history[(index)*count * width + place + r] = found[r];
+    __syncthreads();
+    if (threadIdx.x == 0) *count += counts;
+}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .core import Batch, Problem
+from .core import Batch, Problem, memory_for
 from .intake import Given, prepare, starting_factors
 from .options import Options
 from .progress import progress_bar
@@ -161,7 +161,7 @@ def factorize(
         W, H = (given.give_back(x, problem.backend) for x in (result.W, result.H))
         return replace(result, W=W, H=H)
 
-    with problem.backend.scope(problem.A):
+    with problem.backend.scope(problem.A), memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
         batch = Batch(problem, options, *starts, checked=callback is not None)
         try:

@@ -200,6 +200,14 @@ class Backend(ABC):
 
         return int(psutil.virtual_memory().available)
 
+    def out_of_memory(self, error: BaseException) -> bool:
+        """Whether an error says that the device has no more memory to give."""
+        return isinstance(error, MemoryError)
+
+    def release_memory(self) -> None:
+        """Give back what is kept for the next arrays."""
+        return None
+
     def synchronize(self, results: Any = None) -> None:
         """Wait until `results`, arrays in any nesting, are computed."""
         return None

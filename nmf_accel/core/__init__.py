@@ -3,6 +3,7 @@
 from .batch import Batch
 from .iteration import Iteration, iteration_of
 from .loop import Loop
+from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
 from .recording import record, versions
 from .settling import settle
@@ -13,8 +14,11 @@ __all__ = [
     "Loop",
     "Point",
     "Problem",
+    "bytes_needed",
     "iteration_of",
+    "memory_for",
     "record",
     "settle",
+    "too_little",
     "versions",
 ]

@@ -17,8 +17,14 @@ from ..types import Array
 
 Rule = Callable[[Backend, Array, Any, Any], Array]
 
+
 ANY: type[Any] = object
 """For rules that take any `Model`."""
+
+
+def no_scratch(runs: int, d: int, n: int) -> int:
+    """None to speak of."""
+    return 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class Solver:
         Whether an entry that is zero stays zero for ever.
     descends : bool
         Whether a single pass is coordinate descent, in the order of the components.
+    scratch : callable
+        How many numbers the rule keeps in memory at its peak, beside X and its model, for factors
+        (R, d, n), given R, d and n.
     """
 
     make: Callable[[int], Rule]
@@ -48,3 +57,4 @@ class Solver:
     uses_delta: bool = False
     keeps_zeros: bool = False
     descends: bool = False
+    scratch: Callable[[int, int, int], int] = no_scratch

@@ -35,6 +35,11 @@ class AcceleratedGradient:
         return X
 
 
+def scratch(runs: int, d: int, n: int) -> int:
+    """N with its penalty, the points of the last step and this one, and what lies between."""
+    return runs * d * (6 * n + 2 * d)
+
+
 def accelerate(
     backend: Backend, X: Array, ahead: Array, N: Array, product: Array, step: Array, beta: float
 ) -> tuple[Array, Array]:

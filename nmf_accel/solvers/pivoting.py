@@ -13,6 +13,10 @@ PATIENCE = 3
 """Full exchanges tried without progress before a column exchanges one variable at a time."""
 ROUNDS = 5
 """Exchanges allowed, as a multiple of the rank."""
+SYSTEMS = 2**24
+"""Entries of the systems that are solved at once, unless that makes more than BLOCKS blocks."""
+BLOCKS = 32
+"""Most blocks of columns, so that a compiled loop over them stays short."""
 
 
 def block_principal_pivoting(
@@ -69,6 +73,17 @@ def block_principal_pivoting(
     return positive
 
 
+def columns_at_once(runs: int, d: int, n: int) -> int:
+    """How many columns are solved for at once, of each run."""
+    return min(max(SYSTEMS // (runs * d * d), -(-n // BLOCKS), 1), n)
+
+
+def scratch(runs: int, d: int, n: int) -> int:
+    """What the exchanges keep of every column; the systems, which entries count, and a copy."""
+    systems = runs * columns_at_once(runs, d, n) * d**2
+    return 12 * runs * d * n + 3 * systems
+
+
 def solve_passive(backend: Backend, G: Array, N: Array, F: Array, going: Array) -> Array:
     """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true.
 
@@ -79,7 +94,7 @@ def solve_passive(backend: Backend, G: Array, N: Array, F: Array, going: Array) 
     xp = backend.xp
     runs, d, n = N.shape
     eye = xp.eye(d, dtype=N.dtype)
-    width = max(2**24 // (runs * d * d), -(-n // 32), 1)
+    width = columns_at_once(runs, d, n)
     found = []
     for c in range(0, n, width):
         columns = slice(c, min(c + width, n))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+from . import gradient, pivoting
 from .base import ANY, Solver
 from .descent import hals
-from .gradient import AcceleratedGradient
 from .multiplicative import lee_seung
-from .pivoting import block_principal_pivoting
 from .repeated import while_it_pays
 
 SOLVERS: dict[str, Solver] = {
     "mu": Solver(partial(while_it_pays, lee_seung), takes=ANY, uses_delta=True, keeps_zeros=True),
     "hals": Solver(partial(while_it_pays, hals), descends=True),
-    "bpp": Solver(lambda inner: block_principal_pivoting),  # exact: nothing is left to repeat
-    "apg": Solver(AcceleratedGradient, inner=10),
+    # Exact: nothing is left to repeat.
+    "bpp": Solver(lambda inner: pivoting.block_principal_pivoting, scratch=pivoting.scratch),
+    "apg": Solver(gradient.AcceleratedGradient, inner=10, scratch=gradient.scratch),
 }
 """What `solver` may be, besides 'auto'; a new solver is a line here."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core import Batch, Problem
+from ..core import Batch, Problem, too_little
 from ..options import Options
-from ..progress import Progress
+from ..progress import Part, Progress
 from ..results import Factorization
 from .memory import runs_per_batch
 
@@ -36,26 +37,55 @@ class Packing:
         self, missing: list[Options], bar: Progress, label: str = ""
     ) -> Iterator[list[Factorization]]:
         """Do all of these runs, yielding the results of each batch; the factors on the device."""
-        batches = list(self.batches(missing))  # refuses what does not fit before anything runs
+        todo = deque(self.batches(missing))  # refuses what does not fit before anything runs
         done = 0
-        for runs, size in batches:
-            first = runs[0]
-            note = f"{label}{done}/{len(missing)} runs done, rank {first.rank}"
-            work = self.problem.flops(first.rank) * len(runs)
+        while todo:
+            runs, size = todo.popleft()
+            part = Part(bar, self.cost(runs[0]) / runs[0].max_iter * len(runs))
+            note = f"{label}{done}/{len(missing)} runs done, rank {runs[0].rank}"
+            results = self.attempt(runs, size, part, note)
+            if results is None:  # the memory was planned too tightly, or somebody took some
+                half = -(-size // 2)
+                halves = [(runs[:half], half), (runs[half:], half)]
+                todo.extendleft(x for x in reversed(halves) if x[0])
+                continue
+            yield results
+            del results  # or the next ones would be made beside them
+            done += len(runs)
+
+    def attempt(
+        self, runs: list[Options], size: int, bar: Progress, note: str
+    ) -> list[Factorization] | None:
+        """The results of a batch; None where there was not enough memory for it.
+
+        Raises
+        ------
+        MemoryError
+            If there was not enough for a batch of one.
+        """
+        first, backend, counted = runs[0], self.problem.backend, 0
+        try:
             batch = self.start(runs, size)
             for count in batch:
-                bar.add(count * work, note)
+                counted += count
+                bar.add(count, note)
             # Runs that stopped by themselves leave the rest of their work undone.
-            bar.add((first.max_iter - batch.iteration) * work, note)
-            yield [batch.result(r, run.seed) for r, run in enumerate(runs)]
-            del batch  # or the next one would be made beside it
-            done += len(runs)
+            bar.add(first.max_iter - batch.iteration, note)
+            return [batch.result(r, run.seed) for r, run in enumerate(runs)]
+        except Exception as error:
+            if not backend.out_of_memory(error):
+                raise
+            if size == 1:
+                raise too_little(self.problem, first) from error
+        bar.add(-counted, note)
+        backend.release_memory()
+        return None
 
     def batches(self, missing: list[Options]) -> Iterator[tuple[list[Options], int]]:
         """The missing runs, those of a rank together, as many at once as fit; and how many."""
         for rank in dict.fromkeys(run.rank for run in missing):
             runs = [run for run in missing if run.rank == rank]
-            size = runs_per_batch(self.problem, rank, len(runs), self.memory)
+            size = runs_per_batch(self.problem, runs[0], len(runs), self.memory)
             for k in range(0, len(runs), size):
                 yield runs[k : k + size], size
 

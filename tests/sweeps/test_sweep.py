@@ -9,6 +9,7 @@ from conftest import SETTINGS, assert_equals_single_runs, assert_parity
 from nmf_accel import backends, nmf, sweep
 from nmf_accel.datasets import add_noise
 from nmf_accel.intake import Given, prepare
+from nmf_accel.options import Options
 from nmf_accel.sweeps import best_rank
 from nmf_accel.sweeps.memory import runs_per_batch
 
@@ -60,7 +61,7 @@ def test_several_batches_give_the_same(A, backend):
 
 def fits(problem, memory, rank=3, count=5):
     try:
-        return runs_per_batch(problem, rank, count, memory)
+        return runs_per_batch(problem, Options(rank=rank), count, memory)
     except ValueError:
         return 0
 
@@ -89,7 +90,7 @@ def test_memory_stays_within_the_cap(sprites):
     sweep(sprites, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
     memory = 200_000_000
     problem = prepare(Given(sprites), backend="numpy")
-    size = runs_per_batch(problem, 64, 200, memory)
+    size = runs_per_batch(problem, Options(rank=64), 200, memory)
     assert 10 < size < 100, "several batches of several runs, or this test says nothing"
     tracemalloc.start()
     sweep(sprites, [64], seeds=2 * size, max_iter=20, backend="numpy", memory=memory)

@@ -129,6 +129,11 @@ class CupyBackend(Backend):
         # What the pool holds and does not use can be had too.
         return int(free + cupy.get_default_memory_pool().free_bytes())
 
+    def release_memory(self) -> None:
+        import cupy
+
+        cupy.get_default_memory_pool().free_all_blocks()
+
     def synchronize(self, results: Any = None) -> None:
         import cupy
 

@@ -82,6 +82,7 @@ class Captured:
         self.workspaces, self.step, self.constants = workspaces, step, constants
         self.record_every = record_every
         cupy.cuda.get_current_stream().synchronize()  # what state and constants wait for is done
+        cupy.get_default_memory_pool().free_all_blocks()  # or the other pool could not have it
         self.stream = cupy.cuda.Stream(non_blocking=True)
         # Of their own, so that nobody else gets what the graphs write to.
         self.pool = cupy.cuda.MemoryPool()

@@ -19,8 +19,9 @@ THREADS = 256
 ROUNDS = 8
 """Entries that a thread of a sum goes through before another block pays."""
 
-SYSTEMS = 2**25
-"""Entries of the systems of 'bpp' that are solved at once."""
+SYSTEMS = 2**24
+"""Entries of the systems of 'bpp' that are solved at once, unless that makes more than BLOCKS."""
+BLOCKS = 32
 
 
 def multiply_divide(backend: Any, x: Array, n: Array, d: Array, penalty: Any) -> Array:
@@ -178,7 +179,7 @@ def solve_passive(backend: Any, G: Any, N: Any, F: Any, going: Any) -> Any:
     runs, d, n = N.shape
     b = cupy.ascontiguousarray(cupy.where(F, N, N.dtype.type(0)).mT).reshape(-1, d)
     f, G = cupy.ascontiguousarray(F.mT), cupy.ascontiguousarray(G)
-    most = max(SYSTEMS // d**2, 1)
+    most = max(SYSTEMS // d**2, runs * -(-n // BLOCKS))
     for first in range(0, runs * n, most):
         count = min(most, runs * n - first)
         systems = cupy.empty((count, d, d), dtype=N.dtype)

@@ -1,0 +1,50 @@
+"""What memory the runs of a batch take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..options import Options
+from .problem import Problem
+
+
+def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
+    """Bytes that so many runs like one take at their peak, beside A."""
+    (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
+    factors = runs * rank * (m + n)
+    # The state before a chunk, before and after an iteration and on its way out, the products in
+    # between; the starts are float64.
+    states = factors * (7 * size + 8)
+    residual = 2 * max(runs * n * problem.A.least_block(m), 2**20)
+    numbers = 3 * runs * rank**2 + residual + run.method.scratch(runs, rank, max(m, n))
+    return states + numbers * size
+
+
+@contextmanager
+def memory_for(problem: Problem, run: Options) -> Iterator[None]:
+    """Within, a single run goes on, and says what it needs if there is too little memory.
+
+    Raises
+    ------
+    MemoryError
+        With that, and with what is free.
+    """
+    try:
+        yield
+    except Exception as error:
+        if problem.backend.out_of_memory(error):
+            raise too_little(problem, run) from error
+        raise
+
+
+def too_little(problem: Problem, run: Options) -> MemoryError:
+    """What to say where a single run found too little memory."""
+    need, backend = bytes_needed(problem, run), problem.backend
+    advice = "a smaller rank"
+    if problem.dtype.itemsize > 4:
+        advice = f"dtype='float32' or {advice}"
+    return MemoryError(
+        f"a run of rank {run.rank} with solver={run.solver!r} takes about {need:,} bytes beside A, "
+        f"but {backend.free_memory():,} are free on {backend.probe().device}; take {advice}"
+    )

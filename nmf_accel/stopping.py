@@ -141,8 +141,8 @@ class Descent(Stop):
         of_H: Any = seen.of_H
         of_W: Any = seen.of_W
         on_H, on_W = seen.penalties
-        met = descent_violation(seen.library, seen.old_H, seen.H, of_H, on_H)
-        return (met + descent_violation(seen.library, seen.old_Wt, seen.Wt, of_W, on_W)) ** 2
+        in_H = descent_violation(seen.library, seen.old_H, seen.H, of_H, on_H)
+        return descent_violation(seen.library, seen.old_Wt, seen.Wt, of_W, on_W, onto=in_H) ** 2
 
     def met(self, first: float, last: float, now: float, tol: float) -> bool:
         """Whether it is at most `tol` times the first."""

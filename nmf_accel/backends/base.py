@@ -20,6 +20,8 @@ from ..types import Array, Kernel, State, Step
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
+UNROLLED = 16
+"""Iterations that a backend may prepare as one piece: chunks are multiples of it where they can."""
 
 Program = Callable[[State, int, int | None], tuple[State, Array]]
 """`Backend.iterate` of a state, a count and `record_every`; all else is settled."""
@@ -64,6 +66,9 @@ class Backend(ABC):
     """The kinds of matrix that `matrix` takes."""
     kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Its own forms of the solvers' kernels, by name; see `kernel`."""
+
+    states_at_once: ClassVar[int] = 6
+    """How many states, and products of their size, `iterate` keeps in memory at its peak."""
 
     @abstractmethod
     def _probe(self) -> Probe:

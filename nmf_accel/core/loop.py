@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import LONGEST_CHUNK
+from ..backends.base import LONGEST_CHUNK, UNROLLED
 from ..losses import NONE, Loss, Penalties
 from ..solvers import Rule
 from ..stopping import Stop
@@ -124,3 +124,4 @@ def chunks(
         if every is None:
             pace = count / max(time.perf_counter() - started, 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))
+            count -= count % UNROLLED if count > UNROLLED else 0

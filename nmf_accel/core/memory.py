@@ -12,10 +12,8 @@ from .problem import Problem
 def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     """Bytes that so many runs like one take at their peak, beside A."""
     (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
-    factors = runs * rank * (m + n)
-    # The state before a chunk, before and after an iteration and on its way out, the products in
-    # between; the starts are float64.
-    states = factors * (7 * size + 8)
+    # The starts are float64.
+    states = runs * rank * (m + n) * (problem.backend.states_at_once * size + 8)
     residual = 2 * max(runs * n * problem.A.least_block(m), 2**20)
     numbers = 3 * runs * rank**2 + residual + run.method.scratch(runs, rank, max(m, n))
     return states + numbers * size

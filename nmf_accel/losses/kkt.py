@@ -33,20 +33,33 @@ def squared_violation(
 
 
 def descent_violation(
-    library: Library, old: Array, new: Array, model: Quadratic, penalty: Penalty = NONE
+    library: Library,
+    old: Array,
+    new: Array,
+    model: Quadratic,
+    penalty: Penalty = NONE,
+    onto: Any = 0.0,
 ) -> Array:
     """Sum of the projected gradient's absolute values that coordinate descent met, of each run.
 
     Row k saw the rows before it new and the others old. It is what scikit-learn's solver 'cd'
-    holds its `tol` against.
+    holds its `tol` against. Added `onto` that.
     """
-    xp, (N, G) = library.xp, model
+    kernel = library.kernel("violation_met", violation_met)
+    return kernel(library, old, new, *model, penalty, onto)
+
+
+def violation_met(
+    library: Library, old: Array, new: Array, N: Array, G: Array, penalty: Penalty, onto: Any
+) -> Array:
+    """`descent_violation` from the parts of the model."""
+    xp = library.xp
     gradient = library.matmul(xp.tril(G, k=-1), new)
     gradient += library.matmul(xp.triu(G), old)
     gradient -= N
     gradient += penalty.gradient(old)
     gradient = xp.abs(_projected(library, old, gradient))
-    total: Array = xp.sum(gradient, axis=(-2, -1), dtype=xp.float64)
+    total: Array = onto + xp.sum(gradient, axis=(-2, -1), dtype=xp.float64)
     return total
 
 

@@ -32,6 +32,8 @@ class CupyBackend(Backend):
     name = "cupy"
     kinds = (RawDense, RawSparse)
     kernels = KERNELS
+    # Graphs have a state and products of their own, beside what the loop holds.
+    states_at_once = 11
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
 
     def __init__(self) -> None:

@@ -79,27 +79,31 @@ class Blas:
             size = workspace.nbytes
             check(library().cublasSetWorkspace_v2(handle, workspace.data.ptr, size))
 
-    def matmul(self, a: Any, b: Any) -> Any:
-        """The product of (m, k) and (k, n), or of (R, m, k) and (R, k, n), where R may be 1."""
+    def matmul(self, a: Any, b: Any, onto: Any = None) -> Any:
+        """The product of (m, k) and (k, n), or of (R, m, k) and (R, k, n), where R may be 1.
+
+        Added to `onto`, in its memory, if that is given.
+        """
         import cupy
 
         runs = max((x.shape[0] for x in (a, b) if x.ndim == 3), default=None)
         (m, k), n = a.shape[-2:], b.shape[-1]
-        out = cupy.empty((m, n) if runs is None else (runs, m, n), dtype=a.dtype)
+        shape = (m, n) if runs is None else (runs, m, n)
+        out = cupy.empty(shape, dtype=a.dtype) if onto is None else onto
         a, turned_a, rows_a, apart_a = operand(a)
         b, turned_b, rows_b, apart_b = operand(b)
         letter, number = LETTERS[a.dtype.char]
         # By rows, C = A B is what cuBLAS, by columns, calls Cᵀ = Bᵀ Aᵀ.
-        shape = self.handle, turned_b, turned_a, n, m, k
-        one, zero = (ctypes.byref(number(x)) for x in (1, 0))
+        call = self.handle, turned_b, turned_a, n, m, k
+        one, keep = (ctypes.byref(number(x)) for x in (1, onto is not None))
         A, B, C = a.data.ptr, b.data.ptr, out.data.ptr
         if runs is None or runs == 1:
             product = getattr(library(), f"cublas{letter}gemm_v2")
-            check(product(*shape, one, B, rows_b, A, rows_a, zero, C, n))
+            check(product(*call, one, B, rows_b, A, rows_a, keep, C, n))
         else:
             product = getattr(library(), f"cublas{letter}gemmStridedBatched")
-            matrices = (B, rows_b, apart_b, A, rows_a, apart_a, zero, C, n, m * n)
-            check(product(*shape, one, *matrices, runs))
+            matrices = (B, rows_b, apart_b, A, rows_a, apart_a, keep, C, n, m * n)
+            check(product(*call, one, *matrices, runs))
         return out
 
     def solve(self, systems: Any, b: Any) -> None:

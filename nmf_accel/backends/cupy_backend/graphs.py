@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...types import Array, State, Step
-from ..base import LONGEST_CHUNK, Program
+from ...types import Array, Measures, State, Step
+from ..base import LONGEST_CHUNK, UNROLLED, Program
 from .sources import raw
 from .workspace import Workspace, Workspaces
 
-WORTH_IT = 8
-"""Fewest records of a chunk for which an iteration is captured."""
+WARM_UP = 32
+"""Iterations launched one by one before one is captured: a short run would not get it back."""
+SHORTEST = 4
+"""Fewest records of a chunk that is replayed."""
+LONGEST = 256
+"""Most iterations of a record that is captured."""
 
 
 class NotCapturableError(Exception):
@@ -23,40 +26,46 @@ class NotCapturableError(Exception):
 
 
 class Replaying:
-    """A `Program` that captures its iteration and replays it, where that can be.
+    """A `Program` that captures its iterations and replays them, where that can be.
 
     Parameters
     ----------
     plain : Program
-        The same, launch by launch: for short chunks, and for what cannot be captured.
+        The same, launch by launch: for short runs and chunks, and for what cannot be captured.
     capture : callable
-        Gives the `Captured` for a state and a `record_every`.
+        Gives the `Captured` for a state, a `record_every` and the records of a chunk.
     """
 
-    def __init__(self, plain: Program, capture: Callable[[State, int], Captured]) -> None:
+    def __init__(self, plain: Program, capture: Callable[[State, int, int], Captured]) -> None:
         self.plain, self.capture = plain, capture
         self.captured: Captured | None = None
-        self.possible = True
+        self.possible, self.done = True, 0
 
     def __call__(self, state: State, count: int, record_every: int | None) -> tuple[State, Array]:
         """Go through a chunk."""
-        if count < WORTH_IT or not self.possible:
-            return self.plain(state, count, record_every)
         every = record_every or 1
-        if self.captured is None or not self.captured.fits(state, every):
-            self.captured = None  # gives its memory back before the next one takes its own
+        self.done += count * every
+        if self.possible and count >= SHORTEST and every <= LONGEST and self.done > WARM_UP:
             try:
-                self.captured = self.capture(state, every)
-            except (NotCapturableError, RuntimeError, MemoryError) as error:
+                return self._captured_for(state, every, count).run(state, count)
+            except NotCapturableError:
                 self.possible = False
-                if not isinstance(error, NotCapturableError):
-                    warnings.warn(f"no CUDA graph, but launch by launch: {error}", stacklevel=2)
-                return self.plain(state, count, record_every)
-        return self.captured.run(state, count)
+            except (RuntimeError, MemoryError) as error:
+                self.possible = False
+                warnings.warn(f"no CUDA graph, but launch by launch: {error}", stacklevel=2)
+            self.captured = None
+        return self.plain(state, count, record_every)
+
+    def _captured_for(self, state: State, record_every: int, count: int) -> Captured:
+        """The graphs for a state like this one: captured once, until runs are left out."""
+        if self.captured is None or not self.captured.fits(state, record_every):
+            self.captured = None  # gives its memory back before the next one takes its own
+            self.captured = self.capture(state, record_every, count)
+        return self.captured
 
 
 class Captured:
-    """An iteration of a step as CUDA graphs, with the memory that they work in.
+    """Some iterations of a step as CUDA graphs, with the memory that they work in.
 
     Parameters
     ----------
@@ -67,6 +76,10 @@ class Captured:
     state : State
         Its shapes are those that the graphs are for.
     record_every : int
+        Iterations of a record.
+    count : int
+        Records of a chunk. A graph has as many records as divide it, since it ends with copies
+        of the state; where another chunk leaves some over, there is a graph of one.
     """
 
     def __init__(
@@ -76,24 +89,19 @@ class Captured:
         constants: tuple[Any, ...],
         state: Any,
         record_every: int,
+        count: int,
     ) -> None:
         import cupy
 
         self.workspaces, self.step, self.constants = workspaces, step, constants
         self.record_every = record_every
-        cupy.cuda.get_current_stream().synchronize()  # what state and constants wait for is done
-        cupy.get_default_memory_pool().free_all_blocks()  # or the other pool could not have it
-        self.stream = cupy.cuda.Stream(non_blocking=True)
-        # Of their own, so that nobody else gets what the graphs write to.
-        self.pool = cupy.cuda.MemoryPool()
-        with self.stream, cupy.cuda.using_allocator(self.pool.malloc):
-            self.workspace = Workspace(self.stream, captured=True)
-            self.state = tuple(x.copy() for x in state)
-            shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
-            self.history = cupy.zeros(shape, dtype="float64")
-            self.count = cupy.zeros(1, dtype="uint32")
-        self.recorded = self._graph(self._record)
-        self.unmeasured: Any = self._graph(self._advance) if record_every > 1 else None
+        most = max(UNROLLED // record_every, 1)
+        self.many = max(k for k in range(1, most + 1) if count % k == 0)
+        self.state = tuple(x.copy() for x in state)
+        shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
+        self.history = cupy.zeros(shape, dtype="float64")
+        self.count = cupy.zeros(1, dtype="uint32")
+        self.graphs: dict[int, tuple[Any, ...]] = {}
 
     def fits(self, state: State, record_every: int) -> bool:
         """Whether the graphs are for a state like this."""
@@ -102,57 +110,57 @@ class Captured:
 
     def run(self, state: State, count: int) -> tuple[State, Array]:
         """`Backend.iterate`; the given state stays as it is."""
+        pieces = [(count // self.many, self.many), (count % self.many, 1)]
+        for records in {records for times, records in pieces if times} - set(self.graphs):
+            self.graphs[records] = self._graph(records)
         self.count.fill(0)
         self._take(state)
-        for _ in range(count):
-            for _ in range(1, self.record_every):
-                self.unmeasured.launch()
-            self.recorded.launch()
+        for times, records in pieces:
+            for _ in range(times):
+                self.graphs[records][0].launch()
         return tuple(x.copy() for x in self.state), self.history[:count].copy()
 
-    def _record(self) -> None:
-        """An iteration, and what is measured of it at its place in the history."""
-        state, found = self.step(self.state, *self.constants)
+    def _advance(self, records: int) -> None:
+        """As many records' iterations, and what is measured at its place in the history."""
+        state: State = self.state
+        for _ in range(records):
+            for _ in range(1, self.record_every):
+                state = self.step.unmeasured(state, *self.constants)
+            state, found = self.step(state, *self.constants)
+            self._record(found)
+        self._take(state)
+
+    def _record(self, found: Measures) -> None:
+        """Write down what was measured, and count on."""
         _, measures, runs = self.history.shape
         for k, numbers in enumerate(found):
             place = np.int32(runs), np.int32(k * runs), np.int32(measures * runs)
             last = np.uint32(k == measures - 1)
             arguments = (numbers, *place, last, self.count, self.history)
             raw("record", "float64")((1,), (256,), arguments)
-        self._take(state)
-
-    def _advance(self) -> None:
-        """An iteration of which nothing is measured."""
-        self._take(self.step.unmeasured(self.state, *self.constants))
 
     def _take(self, state: State) -> None:
         """Let the graphs go on from a state."""
         for mine, x in zip(self.state, state, strict=True):
             mine[...] = x
 
-    def _graph(self, once: Callable[[], None]) -> Any:
-        """What `once` launches, as a graph."""
+    def _graph(self, records: int) -> tuple[Any, ...]:
+        """A graph of so many records, and what has to live as long."""
         import cupy
 
-        cupy.cuda.get_current_stream().synchronize()
-        with self._inside():
-            once()  # kernels are compiled, and the pool gets all that it needs
-            self.stream.synchronize()
-            self.stream.begin_capture()
-            try:
-                once()
-            finally:  # also after an error, or the stream would be lost
-                graph = self.stream.end_capture()
-        return graph
-
-    @contextmanager
-    def _inside(self) -> Iterator[None]:
-        """On the stream that captures, with memory and workspace of the graphs."""
-        import cupy
-
-        with (
-            self.stream,
-            cupy.cuda.using_allocator(self.pool.malloc),
-            self.workspaces.capturing(self.workspace),
-        ):
-            yield
+        cupy.cuda.get_current_stream().synchronize()  # what state and constants wait for is done
+        cupy.get_default_memory_pool().free_all_blocks()  # or the other pool could not have it
+        stream = cupy.cuda.Stream(non_blocking=True)
+        # Of its own, so that nobody else gets what the graph writes to.
+        pool = cupy.cuda.MemoryPool()
+        with stream, cupy.cuda.using_allocator(pool.malloc):
+            workspace = Workspace(stream, captured=True)
+            with self.workspaces.capturing(workspace):
+                self._advance(records)  # compiles kernels, and fills the pool with all it needs
+                stream.synchronize()
+                stream.begin_capture()
+                try:
+                    self._advance(records)
+                finally:  # also after an error, or the stream would be lost
+                    graph = stream.end_capture()
+        return graph, pool, workspace

@@ -3,7 +3,7 @@
 // Arrays are (R, d, n) or (R, d, d), by rows, runs outermost. Blocks are numbered in one dimension,
 // those of a run together, since the second may have 65,535 at most.
 typedef NUMBER number;
-typedef long long index;  // arrays may have more entries than an int counts
+typedef long long i64;  // arrays may have more entries than an int counts
 
 // --------------------------------------------------------------------------------------------
 // Coordinate descent. A block owns TILE columns of one run, of which it holds all rows of X in
@@ -30,14 +30,14 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
 
     const int slice = threadIdx.x, column = threadIdx.y;
     const int thread = column * SLICES + slice, threads = TILE * SLICES;
-    const index run = blockIdx.x / tiles, start = run * d * n;
+    const i64 run = blockIdx.x / tiles, start = run * d * n;
     const int first = (int)(blockIdx.x % tiles) * TILE, place = first + column;
     const bool inside = place < n;
     G += run * d * d;
 
     for (int k = thread; k < d * TILE; k += threads) {
         const int row = k / TILE, c = k % TILE;
-        x[row * PITCH + c] = first + c < n ? X[start + (index)row * n + first + c] : number(0);
+        x[row * PITCH + c] = first + c < n ? X[start + (i64)row * n + first + c] : number(0);
     }
     for (int a = 0; a < d; a += GROUP) {
         number rest[GROUP];
@@ -49,14 +49,14 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
             for (int k = thread; k < STREAMED * GROUP; k += threads) {
                 const int b = k / STREAMED, j = k % STREAMED;
                 g[j * GROUP + b] = a + b < d && j0 + j < d
-                    ? G[(index)(a + b) * d + j0 + j] + (a + b == j0 + j ? l2 : number(0))
+                    ? G[(i64)(a + b) * d + j0 + j] + (a + b == j0 + j ? l2 : number(0))
                     : number(0);
             }
             if (j0 == 0)
                 for (int k = thread; k < GROUP * GROUP; k += threads) {
                     const int b = k / GROUP, e = k % GROUP;
                     diagonal[k] = a + b < d && a + e < d
-                        ? G[(index)(a + b) * d + a + e] + (b == e ? l2 : number(0)) : number(0);
+                        ? G[(i64)(a + b) * d + a + e] + (b == e ? l2 : number(0)) : number(0);
                 }
             __syncthreads();
             const int end = min(STREAMED, d - j0);
@@ -73,7 +73,7 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
                 rest[b] += __shfl_xor_sync(0xffffffffu, rest[b], s, SLICES);
 #pragma unroll
         for (int b = 0; b < GROUP; ++b)
-            if (inside && a + b < d) rest[b] = N[start + (index)(a + b) * n + place] - l1 - rest[b];
+            if (inside && a + b < d) rest[b] = N[start + (i64)(a + b) * n + place] - l1 - rest[b];
 
         // All slices do the same here, so that none waits for another.
 #pragma unroll
@@ -95,7 +95,7 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
     __syncthreads();
     for (int k = thread; k < d * TILE; k += threads) {
         const int row = k / TILE, c = k % TILE;
-        if (first + c < n) out[start + (index)row * n + first + c] = x[row * PITCH + c];
+        if (first + c < n) out[start + (i64)row * n + first + c] = x[row * PITCH + c];
     }
 }
 
@@ -123,7 +123,7 @@ __device__ bool all_arrived(double mine, int blocks, double* parts, unsigned* ar
                             double* sum) {
     __shared__ bool last;
     const int t = threadIdx.x;
-    const index run = blockIdx.x / blocks;
+    const i64 run = blockIdx.x / blocks;
     const double part = block_sum(mine);
     if (t == 0) {
         parts[blockIdx.x] = part;
@@ -140,31 +140,32 @@ __device__ bool all_arrived(double mine, int blocks, double* parts, unsigned* ar
 
 // out = base + scale <x, y> + <p, q>, of arrays of `size` and `few` entries a run.
 extern "C" __global__ void __launch_bounds__(THREADS)
-products(const number* x, const number* y, index size, const number* p, const number* q, index few,
+products(const number* x, const number* y, i64 size, const number* p, const number* q, i64 few,
          double base, double scale, int blocks, double* parts, unsigned* arrived, double* out) {
-    const index run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    const i64 run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
     double mine = 0, sum;
-    for (index k = first; k < size; k += (index)blocks * THREADS)
+    for (i64 k = first; k < size; k += (i64)blocks * THREADS)
         mine += (double)x[run * size + k] * (double)y[run * size + k];
     mine *= scale;
-    for (index k = first; k < few; k += (index)blocks * THREADS)
+    for (i64 k = first; k < few; k += (i64)blocks * THREADS)
         mine += (double)p[run * few + k] * (double)q[run * few + k];
     if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = base + sum;
 }
 
-// The squared norm of the gradient plus - minus + l1 + l2 X without its entries that are positive
-// where X is zero, added to `onto` where it `adds`. Less than a normal number counts as zero.
+// The sum of squares, or of absolute values, of the gradient plus - minus + l1 + l2 X without its
+// entries that are positive where X is zero, added to `onto` where it `adds`. Less than a normal
+// number counts as zero.
 extern "C" __global__ void __launch_bounds__(THREADS)
-violation(const number* X, const number* plus, const number* minus, index size, number l1,
-          number l2, number smallest, const double* onto, int adds, int blocks, double* parts,
-          unsigned* arrived, double* out) {
-    const index run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+violation(const number* X, const number* plus, const number* minus, i64 size, number l1,
+          number l2, number smallest, int squares, const double* onto, int adds, int blocks,
+          double* parts, unsigned* arrived, double* out) {
+    const i64 run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
     double mine = 0, sum;
-    for (index k = first; k < size; k += (index)blocks * THREADS) {
+    for (i64 k = first; k < size; k += (i64)blocks * THREADS) {
         const number x = X[run * size + k];
         const number gradient = plus[run * size + k] - minus[run * size + k] + (l1 + l2 * x);
         if (x >= smallest || !(gradient >= 0))  // NaN counts
-            mine += (double)gradient * (double)gradient;
+            mine += squares ? (double)gradient * (double)gradient : fabs((double)gradient);
     }
     if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = sum + (adds ? onto[run] : 0);
 }
@@ -172,12 +173,12 @@ violation(const number* X, const number* plus, const number* minus, index size, 
 // How far a repeat moved X, squared, and the first one, whose is negative as long as it is not
 // known; a run goes on if that is at least `least` of the first.
 extern "C" __global__ void __launch_bounds__(THREADS)
-goes_on(const number* X, const number* moved, index size, double least, const double* known,
+goes_on(const number* X, const number* moved, i64 size, double least, const double* known,
         const bool* going, int blocks, double* parts, unsigned* arrived, double* first,
         bool* further) {
-    const index run = blockIdx.x / blocks, from = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    const i64 run = blockIdx.x / blocks, from = (blockIdx.x % blocks) * THREADS + threadIdx.x;
     double mine = 0, sum;
-    for (index k = from; k < size; k += (index)blocks * THREADS) {
+    for (i64 k = from; k < size; k += (i64)blocks * THREADS) {
         const double step = (double)(moved[run * size + k] - X[run * size + k]);
         mine += step * step;
     }
@@ -187,15 +188,26 @@ goes_on(const number* X, const number* moved, index size, double least, const do
     }
 }
 
+// G (R, d, d) below its diagonal, and the rest of it.
+extern "C" __global__ void triangles(const number* G, i64 size, int d, number* lower,
+                                     number* upper) {
+    const i64 step = (i64)gridDim.x * blockDim.x;
+    for (i64 k = blockIdx.x * (i64)blockDim.x + threadIdx.x; k < size; k += step) {
+        const bool below = k % d < k / d % d;
+        lower[k] = below ? G[k] : number(0);
+        upper[k] = below ? number(0) : G[k];
+    }
+}
+
 // --------------------------------------------------------------------------------------------
 // The systems of principal pivoting from the `first` column on: of each column that part of G where
 // F (R, n, d) is true, and 0 = 0 for the rest. `size` entries in all.
-extern "C" __global__ void systems(const number* G, const bool* F, index first, index size, int n,
+extern "C" __global__ void systems(const number* G, const bool* F, i64 first, i64 size, int n,
                                    int d, number* out) {
-    const index step = (index)gridDim.x * blockDim.x;
-    for (index k = blockIdx.x * (index)blockDim.x + threadIdx.x; k < size; k += step) {
+    const i64 step = (i64)gridDim.x * blockDim.x;
+    for (i64 k = blockIdx.x * (i64)blockDim.x + threadIdx.x; k < size; k += step) {
         const int i = (int)(k / d % d), j = (int)(k % d);
-        const index column = first + k / ((index)d * d);
+        const i64 column = first + k / ((i64)d * d);
         const bool both = F[column * d + i] && F[column * d + j];
         out[k] = both ? G[(column / n * d + i) * d + j] : number(i == j);
     }
@@ -206,7 +218,7 @@ extern "C" __global__ void systems(const number* G, const bool* F, index first, 
 extern "C" __global__ void record(const double* found, int runs, int place, int width,
                                   unsigned counts, unsigned* count, double* history) {
     for (int r = threadIdx.x; r < runs; r += blockDim.x)
-        history[(index)*count * width + place + r] = found[r];
+        history[(i64)*count * width + place + r] = found[r];
     __syncthreads();
     if (threadIdx.x == 0) *count += counts;
 }

@@ -111,6 +111,11 @@ def summed(backend: Any, name: str, X: Any, inputs: tuple[Any, ...], outputs: An
     return outputs
 
 
+def grid_for(size: int) -> int:
+    """Blocks for a kernel that goes through so many entries."""
+    return min(-(-size // THREADS), 2**16)
+
+
 def per_run(x: Any) -> Any:
     """How many entries of an array (R, …) are of one run, as a kernel takes it."""
     return np.int64(x.size // x.shape[0])
@@ -139,16 +144,31 @@ def free2(backend: Any, norm2: float, N: Any, Wt: Any, WtW: Any, HHt: Any) -> An
     return summed(backend, "products", N, (*of, *numbers), out)[0]
 
 
-def squared_violation(backend: Any, X: Any, plus: Any, minus: Any, penalty: Any, onto: Any) -> Any:
-    """Squared norm of the projected gradient with respect to X, of each run."""
+def squared_violation(
+    backend: Any, X: Any, plus: Any, minus: Any, penalty: Any, onto: Any, squares: bool = True
+) -> Any:
+    """Squared norm of the projected gradient with respect to X, of each run; or its 1-norm."""
     import cupy
 
     number = X.dtype.type
     out = (cupy.empty(X.shape[0], dtype="float64"),)
     adds = isinstance(onto, cupy.ndarray)
     weights = number(penalty.l1), number(penalty.l2 or 0.0), np.finfo(number).smallest_normal
-    inputs = X, plus, minus, per_run(X), *weights, onto if adds else out[0], np.int32(adds)
-    return summed(backend, "violation", X, inputs, out)[0]
+    of = np.int32(squares), onto if adds else out[0], np.int32(adds)
+    return summed(backend, "violation", X, (X, plus, minus, per_run(X), *weights, *of), out)[0]
+
+
+def violation_met(backend: Any, old: Any, new: Any, N: Any, G: Any, penalty: Any, onto: Any) -> Any:
+    """Sum of the projected gradient's absolute values that coordinate descent met."""
+    import cupy
+
+    G = cupy.ascontiguousarray(G)
+    lower, upper = cupy.empty_like(G), cupy.empty_like(G)
+    arguments = (G, np.int64(G.size), np.int32(G.shape[-1]), lower, upper)
+    raw("triangles", G.dtype.name)((grid_for(G.size),), (THREADS,), arguments)
+    plus = backend.matmul(lower, new)
+    backend.workspaces.here.blas.matmul(upper, old, onto=plus)
+    return squared_violation(backend, old, plus, N, penalty, onto, squares=False)
 
 
 def accept(
@@ -184,7 +204,7 @@ def solve_passive(backend: Any, G: Any, N: Any, F: Any, going: Any) -> Any:
         count = min(most, runs * n - first)
         systems = cupy.empty((count, d, d), dtype=N.dtype)
         arguments = (G, f, np.int64(first), np.int64(systems.size), np.int32(n), np.int32(d))
-        grid = (min(-(-systems.size // THREADS), 2**16),)
+        grid = (grid_for(systems.size),)
         raw("systems", N.dtype.name)(grid, (THREADS,), (*arguments, systems))
         # All at once; `cupy.linalg.solve` would go from one to the other above a rank of 256.
         backend.workspaces.here.blas.solve(systems, b[first : first + count])
@@ -224,4 +244,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "solve_passive": solve_passive,
     "free2": free2,
     "squared_violation": squared_violation,
+    "violation_met": violation_met,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step
 from ..base import Backend, Probe, Program
 from .graphs import Captured, NotCapturableError, Replaying
-from .kernels import KERNELS, inner
+from .kernels import KERNELS, elementwise, inner
 from .workspace import Workspaces
 
 UNASKED = 20
@@ -24,6 +25,14 @@ UNASKED = 20
 
 def _is_sparse(x: object) -> bool:
     return type(x).__module__.startswith("cupyx.scipy.sparse")
+
+
+def _name_of_device() -> str:
+    """Of the current one."""
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+    return str(properties["name"].decode())
 
 
 class CupyBackend(Backend):
@@ -41,14 +50,22 @@ class CupyBackend(Backend):
 
     def _probe(self) -> Probe:
         import cupy
+        from cupyx.scipy.sparse import csr_matrix
 
         cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
-        one = cupy.ones((1, 1))
-        # Importable is not usable: try the compiler and cuBLAS, as the loop will.
-        self.inner(one, self.matmul(one, one))
-        self.synchronize()
-        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
-        return Probe(True, "", name, cupy.__version__, accelerated=True)
+        # Importable is not usable: try what the loop will. A product and a solution by cuBLAS, a
+        # raw kernel and one that CuPy makes, cuSPARSE.
+        one = cupy.ones((1, 1, 1))
+        elementwise("multiply_divide")(one, self.matmul(one, one), one, 0.0, 0.0)
+        self.inner(one, one)
+        self.workspaces.here.blas.solve(one.copy(), one[0].copy())
+        self.synchronize(csr_matrix(one[0]) @ one[0])
+        return Probe(True, "", _name_of_device(), cupy.__version__, accelerated=True)
+
+    def probe(self) -> Probe:
+        found = super().probe()
+        # In a scope, that of the device where the data lies.
+        return replace(found, device=_name_of_device()) if found.usable else found
 
     def versions(self) -> dict[str, str]:
         import cupy

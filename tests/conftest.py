@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 # Read when scipy is imported: without it, scikit-learn skips its checks of the array API.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -34,11 +35,18 @@ THREADS = 3
 # SciPy brings another one when it is imported, which NumPy does not use.
 NUMPYS_BLAS = {x["filepath"] for x in threadpool_info() if x["user_api"] == "blas"}
 
-ON_GPU = {"cupy"}
-BACKENDS = [
-    pytest.param(name, marks=[pytest.mark.gpu] if name in ON_GPU else [])
-    for name in (*backends.names(), "strict")
-]
+CUPY = pytest.param("cupy", marks=[pytest.mark.gpu, pytest.mark.standin])
+"""CuPy, on a GPU by ``pytest -m gpu``, and on the CPU by ``pytest -m standin``."""
+BACKENDS = [CUPY if name == "cupy" else name for name in (*backends.names(), "strict")]
+
+STANDIN = Path(__file__).parent / "standin"
+
+
+def pytest_configure(config):
+    """Put the stand-in for CuPy in CuPy's place, if its tests were asked for and no others."""
+    if config.getoption("markexpr") == "standin":
+        assert "cupy" not in sys.modules
+        sys.path.insert(0, str(STANDIN))
 
 
 def require_or_skip(name, usable, reason):
@@ -125,7 +133,7 @@ def _surroundings(monkeypatch):
 
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    """The name of each backend that can run here; CuPy under ``pytest -m gpu`` only."""
+    """The name of each backend that can run here; CuPy under ``-m gpu`` and ``-m standin`` only."""
     found = backends.probe(request.param)
     require_or_skip(request.param, found.usable, found.reason)
     return request.param

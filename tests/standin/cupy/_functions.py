@@ -1,0 +1,314 @@
+"""CuPy's functions by NumPy's: how many launches each is, and what it refuses."""
+
+from __future__ import annotations
+
+import ledger
+import numpy as np
+
+from . import _stream
+from ._array import SCALARS, adopt, compute, compute_into, copyto, ndarray, raw
+
+UFUNCS = """
+abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or
+bitwise_xor ceil conjugate copysign cos cosh divide equal exp expm1 floor floor_divide fmax fmin
+greater greater_equal hypot invert isfinite isinf isnan left_shift less less_equal log log10 log1p
+log2 logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply negative
+nextafter not_equal positive power reciprocal remainder right_shift sign signbit sin sinh sqrt
+square subtract tan tanh true_divide trunc
+""".split()
+VIEWS = "broadcast_to diagonal expand_dims moveaxis squeeze swapaxes transpose".split()
+# Launches of one call.
+OTHERS = {
+    **dict.fromkeys("all any argmax argmin max mean min prod sum amax amin nansum".split(), 1),
+    **dict.fromkeys("clip flip roll round take take_along_axis where count_nonzero".split(), 1),
+    **{"argsort": 2, "sort": 2, "cumsum": 2, "cumprod": 2, "std": 3, "var": 3},
+    **{"outer": 1, "repeat": 2, "tile": 1, "tril": 2, "triu": 2, "trace": 1},
+}
+JOINS = {"concatenate": 1, "stack": 1}
+REDUCTIONS = "all any argmax argmin max mean min prod sum std var cumsum cumprod".split()
+
+
+def _first_is_ours(name, args):
+    for x in args[:1]:
+        if not isinstance(x, ndarray):
+            raise TypeError(f"cupy.{name}: Unsupported type {type(x)}")
+
+
+def _ufunc(name):
+    function = getattr(np, name)
+
+    def call(*args, out=None, dtype=None, **options):
+        for x in args:
+            if not isinstance(x, (ndarray, *SCALARS)):
+                raise TypeError(f"Unsupported type {type(x)}")
+        if len(args) > function.nin:
+            *args, out = args
+        if out is not None:
+            return compute_into(name, function, args, out)
+        options |= {} if dtype is None else {"dtype": dtype}
+        return compute(name, function, args, options)
+
+    call.__name__ = name
+    return call
+
+
+def _view(name):
+    function = getattr(np, name)
+
+    def call(a, *args, **options):
+        _first_is_ours(name, (a,))
+        return ndarray._on(function(a._values, *args, **options), a._block)
+
+    call.__name__ = name
+    return call
+
+
+def _other(name, count):
+    function = getattr(np, name)
+
+    def call(*args, out=None, **options):
+        if name == "where":
+            if len(args) != 3:
+                raise NotImplementedError("the stand-in has where of three arguments")
+            for x in args:
+                if not isinstance(x, (ndarray, *SCALARS)):
+                    raise TypeError(f"Unsupported type {type(x)}")
+        else:
+            _first_is_ours(name, args)
+        found = compute(name, function, args, options, count)
+        if out is None:
+            return found
+        copyto(out, found)
+        return out
+
+    call.__name__ = name
+    return call
+
+
+def _join(name, count):
+    function = getattr(np, name)
+
+    def call(arrays, *args, **options):
+        for x in arrays:
+            if not isinstance(x, ndarray):
+                raise TypeError("Only cupy arrays can be concatenated")
+        return compute(name, lambda *xs: function(xs, *args, **options), arrays, count=count)
+
+    call.__name__ = name
+    return call
+
+
+FUNCTIONS = {
+    **{name: _ufunc(name) for name in UFUNCS},
+    **{name: _view(name) for name in VIEWS},
+    **{name: _other(name, count) for name, count in OTHERS.items()},
+    **{name: _join(name, count) for name, count in JOINS.items()},
+}
+FUNCTIONS |= {"conj": FUNCTIONS["conjugate"], "mod": FUNCTIONS["remainder"]}
+
+
+def method(name):
+    """A function as a method."""
+    function = FUNCTIONS[name]
+
+    def call(self, *args, **options):
+        return function(self, *args, **options)
+
+    call.__name__ = name
+    return call
+
+
+for _name in (*REDUCTIONS, "argsort", "clip", "take", "trace", "diagonal", "repeat"):
+    setattr(ndarray, _name, method(_name))
+
+
+def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
+    """A copy on the device, from there or from the host."""
+    if isinstance(obj, ndarray):
+        wanted = obj.dtype if dtype is None else np.dtype(dtype)
+        f, c = obj.flags.f_contiguous, obj.flags.c_contiguous
+        there = order in ("K", "A", None) or (c if order == "C" else f)
+        if wanted == obj.dtype and there and not copy and obj.ndim >= ndmin:
+            return obj
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
+        return compute("copy", lambda x: np.array(x, wanted, order=order, ndmin=ndmin), (obj,))
+    if isinstance(obj, (list, tuple)) and any(isinstance(x, ndarray) for x in obj):
+        return FUNCTIONS["stack"](obj)
+    _stream.refuse_capture()
+    values = np.array(obj, dtype=dtype, order=order, ndmin=ndmin)
+    if values.dtype.char not in "?bBhHiIlLqQefdFD":
+        raise ValueError(f"Unsupported dtype {values.dtype}")
+    ledger.note("h2d", "array", values.nbytes)
+    found = adopt(values)
+    _stream._order(_stream.current(), [], [found._block])
+    return found
+
+
+def asarray(a, dtype=None, order=None, *, blocking=False, copy=None):
+    return array(a, dtype, copy, order or "K")
+
+
+def ascontiguousarray(a, dtype=None):
+    return array(a, dtype, None, "C", ndmin=1)
+
+
+def asfortranarray(a, dtype=None):
+    return array(a, dtype, None, "F", ndmin=1)
+
+
+def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
+    return a.get(stream, order, out) if isinstance(a, ndarray) else np.asarray(a)
+
+
+def copy(a, order="K"):
+    return a.copy(order)
+
+
+def empty(shape, dtype=float, order="C"):
+    return ndarray(shape, dtype, order=order)
+
+
+def full(shape, fill_value, dtype=None, order="C"):
+    if dtype is None:
+        dtype = fill_value.dtype if hasattr(fill_value, "dtype") else np.array(fill_value).dtype
+    made = empty(shape, dtype, order)
+    copyto(made, fill_value)
+    return made
+
+
+def zeros(shape, dtype=float, order="C"):
+    return full(shape, 0, dtype, order)
+
+
+def ones(shape, dtype=float, order="C"):
+    return full(shape, 1, dtype, order)
+
+
+def empty_like(a, dtype=None, order="K", subok=None, shape=None):
+    shaped = np.empty_like(a._values, dtype=dtype, order=order, shape=shape)
+    made = empty(shaped.shape, shaped.dtype)
+    made._values = np.ndarray(shaped.shape, shaped.dtype, made._block.array, 0, shaped.strides)
+    return made
+
+
+def full_like(a, fill_value, dtype=None, order="K", subok=None, shape=None):
+    made = empty_like(a, dtype, order, shape=shape)
+    copyto(made, fill_value)
+    return made
+
+
+def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
+    return full_like(a, 0, dtype, order, shape=shape)
+
+
+def ones_like(a, dtype=None, order="K", subok=None, shape=None):
+    return full_like(a, 1, dtype, order, shape=shape)
+
+
+def eye(N, M=None, k=0, dtype=float, order="C"):
+    return compute("eye", lambda: np.eye(N, M, k, dtype, order), (), count=2)
+
+
+def arange(start, stop=None, step=1, dtype=None):
+    return compute("arange", lambda: np.arange(*_range(start, stop), step, dtype=dtype), ())
+
+
+def _range(start, stop):
+    return (0, start) if stop is None else (start, stop)
+
+
+def reshape(a, shape, order="C", *, copy=None):
+    values = a._values.reshape(shape, order=order)
+    if np.shares_memory(values, a._values) or not a.size:
+        return ndarray._on(values, a._block)
+    return compute("reshape", lambda x: x.reshape(shape, order=order), (a,))
+
+
+def ravel(a, order="C"):
+    return reshape(a, -1, order)
+
+
+def broadcast_arrays(*arrays):
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return [FUNCTIONS["broadcast_to"](x, shape) for x in arrays]
+
+
+def matmul(a, b, /, out=None, **options):
+    """By cuBLAS: nothing is copied of two matrices in order, all of a batch that is not."""
+    for x in (a, b):
+        if not isinstance(x, ndarray):
+            raise TypeError(f"Unsupported type {type(x)}")
+    _stream.refuse_library()
+    batched = max(a.ndim, b.ndim) > 2
+    for x in (a, b):
+        if not (x.flags.c_contiguous if batched else x.flags.forc):
+            _stream.submit("copy for gemm", lambda: None, [x._block], nbytes=2 * x.nbytes)
+    batches = a.shape[:-2], b.shape[:-2]
+    if batched and batches[0] != batches[1] and np.prod(sum(batches, ())) > 1:
+        _stream.submit("pointers for gemm", lambda: None, count=3)
+    found = compute("gemm", np.matmul, (a, b))
+    if out is None:
+        return found
+    copyto(out, found)
+    return out
+
+
+def dot(a, b, out=None):
+    return matmul(a, b, out)
+
+
+def vdot(a, b):
+    _stream.refuse_library()
+    return compute("dot", np.vdot, (a, b))
+
+
+def tensordot(a, b, axes=2):
+    _stream.refuse_library()
+    return compute("gemm", lambda x, y: np.tensordot(x, y, axes), (a, b))
+
+
+def einsum(subscripts, *operands):
+    _stream.refuse_library()
+    return compute("einsum", lambda *xs: np.einsum(subscripts, *xs), operands, count=2)
+
+
+def nonzero(a):
+    _stream.refuse_capture()
+    ledger.note("sync", "nonzero")
+    return compute("nonzero", np.nonzero, (a,), count=3)
+
+
+def flatnonzero(a):
+    return nonzero(ravel(a))[0]
+
+
+def unique(ar):
+    _stream.refuse_capture()
+    ledger.note("sync", "unique")
+    return compute("unique", np.unique, (ar,), count=4)
+
+
+def isscalar(element):
+    return np.isscalar(element)
+
+
+def result_type(*arrays_and_dtypes):
+    return np.result_type(*map(raw, arrays_and_dtypes))
+
+
+def can_cast(from_, to, casting="safe"):
+    return np.can_cast(getattr(from_, "dtype", from_), to, casting)
+
+
+def get_array_module(*args):
+    import cupy
+
+    return cupy if any(isinstance(x, ndarray) for x in args) else np
+
+
+def from_dlpack(x, /, *, device=None, copy=None):
+    """Of the stand-in's own arrays alone: other libraries have no such device."""
+    if not isinstance(x, ndarray):
+        raise TypeError("the stand-in shares no memory with other libraries")
+    return x

@@ -131,6 +131,15 @@ def _surroundings(monkeypatch):
     monkeypatch.delenv(backends.VARIABLE, raising=False)
 
 
+@pytest.fixture
+def ledger():
+    """What the stand-in for CuPy counts and pretends; see ``tests/standin/ledger.py``."""
+    import ledger
+
+    yield ledger
+    ledger.assert_no_errors()
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request):
     """The name of each backend that can run here; CuPy under ``-m gpu`` and ``-m standin`` only."""

@@ -30,7 +30,7 @@ def test_it_says_what_it_is(gpu):
 @pytest.mark.parametrize("rank", [16, 64])
 def test_parity_with_the_oracle(gpu, rank, sprites):
     W, H, errors = reference_nmf(sprites, rank, max_iter=300)
-    result = nmf(sprites, rank, max_iter=300, backend=gpu.name)
+    result = nmf(sprites, rank, max_iter=300, delta=1e-9, backend=gpu.name)
     assert_parity(result.W, W, 1e-10)
     assert_parity(result.H, H, 1e-10)
     assert_histories_agree(result.errors, errors, 1e-10)

@@ -36,7 +36,7 @@ from numpy import (
     uintp,
 )
 
-from . import _functions
+from . import _functions, _operators
 from ._array import ndarray
 from ._elementwise import ElementwiseKernel, ReductionKernel
 from ._functions import (
@@ -78,11 +78,11 @@ from ._memory import get_default_memory_pool
 
 globals().update(_functions.FUNCTIONS)
 
-from . import cublas, cuda, fft, linalg  # noqa: E402
+from . import cuda, fft, linalg  # noqa: E402
 
 __version__ = "14.2.0"
 shares_memory = _np.shares_memory and (
     lambda a, b, max_work=None: _np.shares_memory(a._values, b._values)
 )
 _exported = [name for name in globals() if not name.startswith("_") and name != "annotations"]
-__all__ = [name for name in _exported if name not in ("abs", "max", "min", "round")]  # noqa: PLE0605
+__all__ = [name for name in _exported if name not in ("abs", "max", "min", "round")]

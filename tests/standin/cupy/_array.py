@@ -12,7 +12,7 @@ from . import _memory, _stream
 SCALARS = (bool, int, float, complex, np.generic)
 
 
-class ndarray:  # noqa: N801  CuPy's name
+class ndarray:
     """An array on a device."""
 
     __module__ = "cupy"
@@ -57,6 +57,12 @@ class ndarray:  # noqa: N801  CuPy's name
         if known is None or not all(issubclass(t, ndarray) for t in types):
             return NotImplemented
         return known(*args, **options)
+
+    def __dlpack_device__(self):
+        return 2, self._block.device
+
+    def __dlpack__(self, **options):
+        raise BufferError("the stand-in shares no memory with other libraries")
 
     # What it is.
 
@@ -301,40 +307,3 @@ def copyto(target, value):
                 into[...] = values
 
         _stream.submit("copy", run, blocks_of(value), [target._block], target.nbytes)
-
-
-def _operator(name, ufunc, swap=False, inplace=False):
-    def call(self, other):
-        if isinstance(other, np.ndarray):
-            raise TypeError(f"Unsupported type {type(other)}")
-        if not isinstance(other, (ndarray, *SCALARS)):
-            return NotImplemented
-        if inplace:
-            return compute_into(name, ufunc, (self, other), self)
-        return compute(name, ufunc, (other, self) if swap else (self, other))
-
-    return call
-
-
-_BINARY = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "truediv": np.true_divide,
-    "floordiv": np.floor_divide,
-    "mod": np.remainder,
-    "pow": np.power,
-    "and": np.bitwise_and,
-    "or": np.bitwise_or,
-    "xor": np.bitwise_xor,
-}
-_COMPARED = ("lt", "less"), ("le", "less_equal"), ("gt", "greater"), ("ge", "greater_equal")
-for _name, _ufunc in _BINARY.items():
-    setattr(ndarray, f"__{_name}__", _operator(_name, _ufunc))
-    setattr(ndarray, f"__r{_name}__", _operator(_name, _ufunc, swap=True))
-    setattr(ndarray, f"__i{_name}__", _operator(_name, _ufunc, inplace=True))
-for _name, _full in (*_COMPARED, ("eq", "equal"), ("ne", "not_equal")):
-    setattr(ndarray, f"__{_name}__", _operator(_name, getattr(np, _full)))
-for _name, _ufunc in {"neg": np.negative, "invert": np.invert, "abs": np.abs}.items():
-    _call = (lambda ufunc, name: lambda self: compute(name, ufunc, (self,)))(_ufunc, _name)
-    setattr(ndarray, f"__{_name}__", _call)

@@ -104,9 +104,11 @@ def _operand(name, pointer, shape, ld, stride, batch, kind):
     return view, block
 
 
-def gemm(number, ta, tb, m, n, k, alpha, a, ka, lda, sa, b, kb, ldb, sb, beta, c, kc, ldc, sc, *more):
+def gemm(
+    number, ta, tb, m, n, k, alpha, a, ka, lda, sa, b, kb, ldb, sb, beta, c, kc, ldc, sc, *more
+):
     """C = α op(A) op(B) + β C of column-major matrices."""
-    batch, compute, algorithm = more
+    batch, compute, _algorithm = more
     handle, stream = _handle(number), _stream.current()
     if handle.stream != stream.ptr:
         raise Refused("the handle is set to another stream than the current one")

@@ -55,7 +55,9 @@ def _bind(ins, outs, args, given):
             raise TypeError(f"Unsupported type {type(x)}")
         if isinstance(x, ndarray) and p.dtype is None:
             if letters.setdefault(p.ctype, x.dtype) != x.dtype:
-                raise TypeError(f"Type is mismatched. {p.name} {x.dtype} {letters[p.ctype]} {p.ctype}")
+                raise TypeError(
+                    f"Type is mismatched. {p.name} {x.dtype} {letters[p.ctype]} {p.ctype}"
+                )
         elif isinstance(x, ndarray) and p.dtype != x.dtype:
             raise TypeError(f"Type is mismatched. {p.name} {x.dtype} {p.dtype}")
     for p, x in zip(ins, args, strict=True):
@@ -64,7 +66,13 @@ def _bind(ins, outs, args, given):
     return {p.name: p.dtype if p.dtype is not None else letters[p.ctype] for p in (*ins, *outs)}
 
 
-def _loop(preamble, body, count):
+def _typedefs(params, dtypes):
+    """The letters as the expression may use them."""
+    letters = {p.ctype: C_TYPES[dtypes[p.name].char] for p in params if p.dtype is None}
+    return " ".join(f"typedef {c_type} {letter};" for letter, c_type in letters.items())
+
+
+def _loop(preamble, body):
     """A function of a length and as many pointers, whose body is the loop."""
     device = _compile.header("device.h")
     source = f"""#define PLAIN
@@ -103,7 +111,7 @@ class ElementwiseKernel:
         ]
         each = f"const long i = standin_i; {' '.join(references)} {self.operation};"
         loop = f"for (long long standin_i = 0; standin_i < standin_n; ++standin_i) {{ {each} }}"
-        return _loop(self.preamble, loop, self.nargs)
+        return _loop(self.preamble, _typedefs(self.params, dtypes) + loop)
 
     def __call__(self, *args, size=None, block_size=128):
         if len(args) not in (self.nin, self.nargs):
@@ -124,7 +132,9 @@ class ElementwiseKernel:
 
         def launch():
             # In the order of rows, whatever the views are; an input may be an output.
-            here = [np.ascontiguousarray(np.broadcast_to(np.asarray(x, t), shape)) for x, t in sources]
+            here = [
+                np.ascontiguousarray(np.broadcast_to(np.asarray(x, t), shape)) for x, t in sources
+            ]
             made = [x if x.flags.c_contiguous else np.array(x, order="C") for x in targets]
             run(ctypes.c_longlong(count), _pointers([*here, *made]))
             for target, x in zip(targets, made, strict=True):
@@ -180,7 +190,8 @@ class ReductionKernel:
             const {kind} a = standin_sum;
             {out} {self.post_map_expr};
         }}"""
-        return _loop(self.preamble, loop, self.nin + 2)
+        params = self.in_params + self.out_params
+        return _loop(self.preamble, _typedefs(params, dtypes) + loop)
 
     def __call__(self, *args, out=None, axis=None, keepdims=False, stream=None):
         given = () if out is None else (out,)

@@ -8,24 +8,29 @@ import numpy as np
 from . import _stream
 from ._array import SCALARS, adopt, compute, compute_into, copyto, ndarray, raw
 
-UFUNCS = """
+
+def _words(text):
+    return text.split()
+
+
+UFUNCS = _words("""
 abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or
 bitwise_xor ceil conjugate copysign cos cosh divide equal exp expm1 floor floor_divide fmax fmin
 greater greater_equal hypot invert isfinite isinf isnan left_shift less less_equal log log10 log1p
 log2 logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply negative
 nextafter not_equal positive power reciprocal remainder right_shift sign signbit sin sinh sqrt
 square subtract tan tanh true_divide trunc
-""".split()
-VIEWS = "broadcast_to diagonal expand_dims moveaxis squeeze swapaxes transpose".split()
+""")
+VIEWS = _words("broadcast_to diagonal expand_dims moveaxis squeeze swapaxes transpose")
+REDUCTIONS = _words("all any argmax argmin max mean min prod sum std var cumsum cumprod")
+ONCE = _words("""
+all any argmax argmin max mean min prod sum amax amin nansum clip count_nonzero flip outer roll
+round take take_along_axis tile trace where
+""")
+TWICE = _words("argsort sort cumsum cumprod repeat tril triu")
 # Launches of one call.
-OTHERS = {
-    **dict.fromkeys("all any argmax argmin max mean min prod sum amax amin nansum".split(), 1),
-    **dict.fromkeys("clip flip roll round take take_along_axis where count_nonzero".split(), 1),
-    **{"argsort": 2, "sort": 2, "cumsum": 2, "cumprod": 2, "std": 3, "var": 3},
-    **{"outer": 1, "repeat": 2, "tile": 1, "tril": 2, "triu": 2, "trace": 1},
-}
+OTHERS = {**dict.fromkeys(ONCE, 1), **dict.fromkeys(TWICE, 2), "std": 3, "var": 3}
 JOINS = {"concatenate": 1, "stack": 1}
-REDUCTIONS = "all any argmax argmin max mean min prod sum std var cumsum cumprod".split()
 
 
 def _first_is_ours(name, args):

@@ -14,7 +14,9 @@ from ._array import ndarray
 
 PLAINLY_SHARED, MOST_SHARED = 48 * 1024, 227 * 1024
 SYNCHRONIZES = re.compile(r"__sync|__shfl|__ballot|__any_sync|__all_sync")
-DYNAMIC = re.compile(r"extern\s+__shared__\s+(__align__\(\d+\)\s+)?([\w\s]+?)\s+(\w+)\s*\[\s*\]\s*;")
+DYNAMIC = re.compile(
+    r"extern\s+__shared__\s+(__align__\(\d+\)\s+)?([\w\s]+?)\s+(\w+)\s*\[\s*\]\s*;"
+)
 COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # What CuPy passes for Python's numbers.
 PYTHONS = {bool: np.bool_, int: np.int64, float: np.float64}
@@ -66,7 +68,8 @@ class RawKernel:
         if len(args) != len(signature):
             raise TypeError(f"{self.name} has {len(signature)} parameters, not {len(args)}")
         holders = [
-            _argument(self.name, k, *pair) for k, pair in enumerate(zip(signature, args, strict=True))
+            _argument(self.name, k, *pair)
+            for k, pair in enumerate(zip(signature, args, strict=True))
         ]
         pointers = (ctypes.c_void_p * len(args))(*(ctypes.addressof(x) for x in holders))
         # The values keep the memory from going, though the block may be somebody else's by then.

@@ -32,21 +32,25 @@ class Piece:
     def __init__(self, size, arena, before=None, after=None):
         self.size, self.arena, self.before, self.after = size, arena, before, after
         self.used = False
-        self.captures = weakref.WeakSet()  # whose graphs go on using it after it is freed
+        self.captures = None  # those whose graphs go on using it after it is freed
 
     def claim(self, capture):
         """Mark it used; graphs that counted on it have lost it."""
         self.used = True
-        for other in self.captures:
-            if other is not capture:
-                other.lost = "memory of the graph was given to somebody else"
-        self.captures = weakref.WeakSet([capture] if capture else [])
+        if self.captures or capture:
+            self._lose("memory of the graph was given to somebody else", capture)
+            self.captures = weakref.WeakSet([capture]) if capture else None
+
+    def _lose(self, why, but=None):
+        for capture in self.captures or ():
+            if capture is not but:
+                capture.lost = why
 
     def split(self, size):
         """Keep `size`, and give the rest back to the free pieces."""
         if rest := self.size - size:
             after = Piece(rest, self.arena, self, self.after)
-            after.captures = weakref.WeakSet(self.captures)
+            after.captures = self.captures and weakref.WeakSet(self.captures)
             if self.after is not None:
                 self.after.before = after
             self.size, self.after = size, after
@@ -56,7 +60,8 @@ class Piece:
         """Join the next piece, which is free."""
         after = self.after
         self.arena.remove(after)
-        self.captures |= after.captures
+        if after.captures:
+            self.captures = (self.captures or weakref.WeakSet()) | after.captures
         self.size, self.after = self.size + after.size, after.after
         if self.after is not None:
             self.after.before = self
@@ -131,8 +136,7 @@ class MemoryPool:
             for piece in [p for p in free if p.before is None and p.after is None]:
                 free.remove(piece)
                 self._total[device] -= piece.size
-                for capture in piece.captures:
-                    capture.lost = "memory of the graph was freed"
+                piece._lose("memory of the graph was freed")
 
     def free_bytes(self):
         return self.total_bytes() - self.used_bytes()
@@ -230,7 +234,7 @@ def allocate(size, array=None):
     return block
 
 
-class using_allocator:  # noqa: N801  CuPy's name
+class using_allocator:
     """``with using_allocator(pool.malloc)``."""
 
     def __init__(self, allocator=None):

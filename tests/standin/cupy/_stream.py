@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from typing import ClassVar
 
 import ledger
-import numpy as np
 
 from . import _memory
+from ._graph import Capture, Graph, Node
 
 PREFIX = "cudaError"
 STATUS = {
@@ -91,15 +92,6 @@ def current_device():
     return _devices[-1]
 
 
-class Capture:
-    """What a stream records, and the memory that its graph may count on."""
-
-    def __init__(self):
-        self.nodes = []
-        self.invalid = False
-        self.lost = ""
-
-
 _host: dict[int, int] = {}
 """How far of each stream the host has waited."""
 
@@ -113,7 +105,7 @@ class Event:
     done = True
 
     def record(self, stream=None):
-        self.seen = (stream or current()).now()
+        self.seen = (stream or current())._now()
 
     def synchronize(self):
         synchronize("event", self.seen)
@@ -124,24 +116,26 @@ class Stream:
 
     __module__ = "cupy.cuda.stream"
     _serial = itertools.count(7)
-    _all = weakref.WeakSet()
+    _all: ClassVar[weakref.WeakSet[Stream]] = weakref.WeakSet()
 
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         self.ptr = 0 if null else next(self._serial)
         self.is_non_blocking, self.device_id = non_blocking, current_device()
         self._capture = None
-        self._time, self._seen = 0, dict(_host)
+        self._time, self._seen = 0, {}
         self._all.add(self)
 
     done = property(lambda self: True)
 
-    def now(self):
+    def _now(self):
         """What of each stream comes before what this one will do next."""
-        return {**_host, **self._seen, self.ptr: self._time}
+        seen = {**_host, self.ptr: self._time}
+        _join(seen, self._seen)
+        return seen
 
     def synchronize(self):
         self._refuse()
-        synchronize("stream", self.now(), self)
+        synchronize("stream", self._now(), self)
 
     def _refuse(self):
         if self._capture is not None:
@@ -211,7 +205,7 @@ def synchronize(name, seen=None, stream=None):
     for other in list(Stream._all):
         if stream is None and seen is None:
             other._refuse()
-            _join(_host, other.now())
+            _join(_host, other._now())
     _join(_host, seen or {})
     ledger.note("sync", name)
 
@@ -222,7 +216,7 @@ def read_back(name, block, nbytes):
     stream._refuse()
     _order(stream, [block], [])
     ledger.note("d2h", name, nbytes)
-    synchronize(name, stream.now(), stream)
+    synchronize(name, stream._now(), stream)
 
 
 def refuse_capture():
@@ -233,18 +227,20 @@ def refuse_capture():
 def refuse_library(name="cuBLAS"):
     """CuPy keeps its own calls of libraries out of captures."""
     if current()._capture is not None:
-        raise NotImplementedError(f"calling {name} API during stream capture is currently unsupported")
+        raise NotImplementedError(
+            f"calling {name} API during stream capture is currently unsupported"
+        )
 
 
 def _order(stream, reads, writes):
     """Raise where another stream's work on the same memory is not waited for."""
-    now = stream.now()
-    if not stream.is_non_blocking:  # the null stream and the blocking ones wait for each other
+    stream._time += 1
+    now = stream._now() if len(Stream._all) > 1 else {}
+    if now and not stream.is_non_blocking:  # the null stream and blocking ones wait for each other
         for other in list(Stream._all):
             if not other.is_non_blocking:
                 now[other.ptr] = other._time
-    stream._time += 1
-    for block in (*reads, *writes):
+    for block in (*reads, *writes) if now else ():
         if block.written is not None:
             owner, time = block.written
             if owner != stream.ptr and now.get(owner, 0) < time:
@@ -278,45 +274,3 @@ def submit(name, run, reads=(), writes=(), nbytes=0, count=1, done=False):
     if not done:
         run()
     return True
-
-
-class Node:
-    """One launch of a graph, and the memory that it needs to find as it was."""
-
-    def __init__(self, name, run, reads, writes, capture):
-        self.name, self.run = name, run
-        blocks = {id(block): block for block in (*reads, *writes)}.values()
-        # Memory of the graph's own pool, taken in this capture, may be freed and reused in it.
-        common = _memory.default_pool
-        self.needs = [weakref.ref(b) for b in blocks if b.capture is not capture or b.pool is common]
-        self.writes = [weakref.ref(b) for b in writes]
-
-
-class Graph:
-    """What was captured; replayed on the very addresses."""
-
-    __module__ = "cupy.cuda.graph"
-
-    def __init__(self, capture):
-        self._capture = capture
-
-    def upload(self, stream=None):
-        return None
-
-    def launch(self, stream=None):
-        stream = stream or current()
-        if stream._capture is not None:
-            raise NotImplementedError("the stand-in launches no graph in a capture")
-        capture = self._capture
-        if capture.lost:
-            raise RuntimeError(f"cudaErrorIllegalAddress: {capture.lost}")
-        ledger.note("graph", f"{len(capture.nodes)} nodes")
-        for node in capture.nodes:
-            blocks = [ref() for ref in node.needs]
-            if None in blocks:
-                raise RuntimeError(f"cudaErrorIllegalAddress: {node.name} uses memory freed since")
-            writes = [block for ref in node.writes if (block := ref()) is not None]
-            _order(stream, blocks, writes)
-            with np.errstate(all="ignore"):
-                node.run()
-            ledger.note("node", node.name)

@@ -5,6 +5,8 @@ import numpy as np
 from . import _stream
 from ._array import compute, ndarray
 
+__all__ = ["batched_gesv", "get_batched_gesv_limit", "set_batched_gesv_limit"]
+
 _limit = 256
 
 

@@ -4,7 +4,6 @@ from .._memory import (
     OutOfMemoryError,
     get_allocator,
     set_allocator,
-    using_allocator,
 )
 
 OutOfMemoryError.__module__ = __name__
@@ -15,5 +14,4 @@ __all__ = [
     "OutOfMemoryError",
     "get_allocator",
     "set_allocator",
-    "using_allocator",
 ]

@@ -5,12 +5,14 @@ import math
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from .. import _stream, cublas
+from .. import _stream
 from .._array import compute, ndarray
 
 
 def solve(a, b):
     """A batch goes to cuBLAS at once; above its limit each system is solved by itself."""
+    from .. import cublas  # late, as in CuPy: `cupy.cublas` has to be imported
+
     for x in (a, b):
         if not isinstance(x, ndarray):
             raise TypeError("input must be a cupy.ndarray")

@@ -9,7 +9,7 @@ from cupy._array import SCALARS, adopt, blocks_of, compute, ndarray, raw
 __all__ = ["csc_matrix", "csr_matrix", "issparse", "spmatrix"]
 
 
-class spmatrix:  # noqa: N801  CuPy's name
+class spmatrix:
     """By rows or by columns, in three arrays."""
 
     ndim = 2
@@ -116,7 +116,9 @@ class spmatrix:  # noqa: N801  CuPy's name
         self._in_place("sort_indices")
 
     def __getitem__(self, key):
-        if isinstance(key, slice) or isinstance(key, tuple) and all(isinstance(k, slice) for k in key):
+        if isinstance(key, slice) or (
+            isinstance(key, tuple) and all(isinstance(k, slice) for k in key)
+        ):
             found, count = self._values()[key], 3
         else:
             _stream.refuse_capture()
@@ -136,7 +138,7 @@ class spmatrix:  # noqa: N801  CuPy's name
         return found
 
 
-class csr_matrix(spmatrix):  # noqa: N801
+class csr_matrix(spmatrix):
     """By rows."""
 
     __module__ = "cupyx.scipy.sparse._csr"
@@ -144,7 +146,7 @@ class csr_matrix(spmatrix):  # noqa: N801
     _host_type = host.csr_matrix
 
 
-class csc_matrix(spmatrix):  # noqa: N801
+class csc_matrix(spmatrix):
     """By columns."""
 
     __module__ = "cupyx.scipy.sparse._csc"

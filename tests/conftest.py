@@ -132,6 +132,22 @@ def _surroundings(monkeypatch):
 
 
 @pytest.fixture
+def cupy():
+    """CuPy, imported where a test is marked for its stand-in or a GPU, and not before."""
+    import cupy
+
+    return cupy
+
+
+@pytest.fixture
+def kernel(cupy):
+    """``kernel(source)``: a RawKernel of the one function `f`."""
+    return lambda source, **options: cupy.RawKernel(
+        f'extern "C" __global__ {source}', "f", **options
+    )
+
+
+@pytest.fixture
 def ledger():
     """What the stand-in for CuPy counts and pretends; see ``tests/standin/ledger.py``."""
     import ledger

@@ -38,40 +38,42 @@ from numpy import (
 
 from . import _functions, _operators
 from ._array import ndarray
-from ._elementwise import ElementwiseKernel, ReductionKernel
-from ._functions import (
+from ._creation import (
     arange,
     array,
     asarray,
     ascontiguousarray,
     asfortranarray,
     asnumpy,
-    broadcast_arrays,
-    can_cast,
     copy,
-    dot,
-    einsum,
     empty,
     empty_like,
     eye,
-    flatnonzero,
-    from_dlpack,
     full,
     full_like,
-    get_array_module,
-    isscalar,
-    matmul,
-    nonzero,
     ones,
     ones_like,
     ravel,
     reshape,
+    zeros,
+    zeros_like,
+)
+from ._elementwise import ElementwiseKernel, ReductionKernel
+from ._functions import (
+    broadcast_arrays,
+    can_cast,
+    dot,
+    einsum,
+    flatnonzero,
+    from_dlpack,
+    get_array_module,
+    isscalar,
+    matmul,
+    nonzero,
     result_type,
     tensordot,
     unique,
     vdot,
-    zeros,
-    zeros_like,
 )
 from ._kernel import RawKernel, RawModule
 from ._memory import get_default_memory_pool

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _compile, _stream
 from ._array import SCALARS, ndarray
-from ._functions import empty
+from ._creation import empty
 
 C_TYPES = {
     "f": "float",

@@ -42,16 +42,20 @@ class Device:
         self.id = current_device() if device is None else int(device)
 
     def __enter__(self):
-        self.use(push=True)
+        self._check()
+        _devices.append(self.id)
         return self
 
     def __exit__(self, *_):
         _devices.pop()
 
-    def use(self, push=False):
+    def use(self):
+        self._check()
+        _devices[-1] = self.id
+
+    def _check(self):
         if not 0 <= self.id < ledger.machine.devices:
             raise CUDARuntimeError(101)
-        _devices.append(self.id) if push else _devices.__setitem__(-1, self.id)
 
     def synchronize(self):
         synchronize("device")

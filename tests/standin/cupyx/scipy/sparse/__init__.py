@@ -15,12 +15,8 @@ class spmatrix:
     ndim = 2
 
     def __init__(self, arg1, shape=None, dtype=None, copy=False):
-        if isinstance(arg1, tuple) and len(arg1) == 3:
+        if isinstance(arg1, tuple) and len(arg1) == 3 and shape is not None:
             arrays = [x if isinstance(x, ndarray) else cupy.asarray(x) for x in arg1]
-            ends = arrays[2]
-            if shape is None:
-                raise NotImplementedError("the stand-in wants a shape")
-            del ends
         elif isinstance(arg1, spmatrix):
             other = arg1.asformat(self.format)
             arrays, shape = [other.data, other.indices, other.indptr], other.shape
@@ -92,10 +88,14 @@ class spmatrix:
         parts = (self.data.get(), self.indices.get(), self.indptr.get())
         return self._host_type(parts, shape=self.shape)
 
+    def _multiplied(self, name, function, other=(), count=1):
+        """What cuSPARSE makes of it and of others: `function` of it as scipy's, and of them."""
+        _stream.refuse_library("cuSPARSE")
+        there, parts = self._values(), (self.data, self.indices, self.indptr)
+        return compute(name, lambda _, *x: function(there, *x), (parts, *other), count=count)
+
     def toarray(self, order=None, out=None):
-        made = compute("toarray", lambda: self._values().toarray(), (), count=2)
-        _stream._order(_stream.current(), [self.data._block], [])
-        return made
+        return self._multiplied("toarray", lambda there: there.toarray(), count=2)
 
     def _in_place(self, change):
         there = self._values().copy()
@@ -130,12 +130,11 @@ class spmatrix:
             return NotImplemented
         if isinstance(other, spmatrix):
             raise NotImplementedError("the stand-in multiplies by dense matrices")
-        _stream.refuse_library("cuSPARSE")
-        other = cupy.asfortranarray(other)
-        there = self._values()
-        found = compute("spmm", lambda y: np.asfortranarray(there @ y), (other,))
-        _stream._order(_stream.current(), [self.data._block], [])
-        return found
+
+        def product(there, y):
+            return np.asfortranarray(there @ y)
+
+        return self._multiplied("spmm", product, (cupy.asfortranarray(other),))
 
 
 class csr_matrix(spmatrix):

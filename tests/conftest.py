@@ -1,9 +1,11 @@
 """What the tests share: the backends to run on, the data, and how to compare."""
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 # Read when scipy is imported: without it, scikit-learn skips its checks of the array API.
 os.environ["SCIPY_ARRAY_API"] = "1"
@@ -26,6 +28,19 @@ if folder := os.environ.get(datasets.FOLDER_VARIABLE):
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("suite")
 
+# Thousands of iterations over CryptoPunks show how a device rounds, and the stand-in rounds as
+# NumPy does: of the tests on CuPy these are a GPU's alone.
+ONLY_A_DEVICE_KNOWS = {"punk_oracle", "punk_run"}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out of the stand-in's tests what only a device can answer."""
+    if str(STANDIN) in sys.path:
+        out = [item for item in items if ONLY_A_DEVICE_KNOWS & set(item.fixturenames)]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
 VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg", 10)]
 SETTINGS = pytest.mark.parametrize(("solver", "inner"), VARIANTS)
 """Every solver, with and without inner repeats."""
@@ -34,11 +49,19 @@ THREADS = 3
 # SciPy brings another one when it is imported, which NumPy does not use.
 NUMPYS_BLAS = {x["filepath"] for x in threadpool_info() if x["user_api"] == "blas"}
 
-ON_GPU = {"cupy"}
-BACKENDS = [
-    pytest.param(name, marks=[pytest.mark.gpu] if name in ON_GPU else [])
-    for name in (*backends.names(), "strict")
-]
+CUPY = pytest.param("cupy", marks=[pytest.mark.gpu, pytest.mark.standin])
+"""CuPy, on a GPU by ``pytest -m gpu``, and on the CPU by ``pytest -m standin``."""
+BACKENDS = [CUPY if name == "cupy" else name for name in (*backends.names(), "strict")]
+
+STANDIN = Path(__file__).parent / "standin"
+
+
+def pytest_configure(config):
+    """Put the stand-in for CuPy in CuPy's place, if its tests were asked for and not a GPU's."""
+    asked = re.findall(r"(?:not )?\w+", config.getoption("markexpr"))
+    if "standin" in asked and "gpu" not in asked:
+        assert "cupy" not in sys.modules
+        sys.path.insert(0, str(STANDIN))
 
 
 def require_or_skip(name, usable, reason):
@@ -123,9 +146,34 @@ def _surroundings(monkeypatch):
     monkeypatch.delenv(backends.VARIABLE, raising=False)
 
 
+@pytest.fixture
+def cupy():
+    """CuPy, imported where a test is marked for its stand-in or a GPU, and not before."""
+    import cupy
+
+    return cupy
+
+
+@pytest.fixture
+def kernel(cupy):
+    """``kernel(source)``: a RawKernel of the one function `f`."""
+    return lambda source, **options: cupy.RawKernel(
+        f'extern "C" __global__ {source}', "f", **options
+    )
+
+
+@pytest.fixture
+def ledger():
+    """What the stand-in for CuPy counts and pretends; see ``tests/standin/ledger.py``."""
+    import ledger
+
+    yield ledger
+    ledger.assert_no_errors()
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request):
-    """The name of each backend that can run here; CuPy under ``pytest -m gpu`` only."""
+    """The name of each backend that can run here; CuPy under ``-m gpu`` and ``-m standin`` only."""
     found = backends.probe(request.param)
     require_or_skip(request.param, found.usable, found.reason)
     return request.param

@@ -1,0 +1,44 @@
+"""The kernels of CuPy's backend compile for every GPU that there is; no GPU is needed for that."""
+
+import nvrtc
+import pytest
+from conftest import require_or_skip
+from nvrtc import ARCHITECTURES, compiled
+
+from nmf_accel.backends.cupy_backend.kernels import DESCEND
+
+MANY = "".join(f"double x{k} = p[{k}];" for k in range(300))
+SPILLING = f"""extern "C" __global__ void __launch_bounds__(1024) f(volatile double* p) {{
+    {MANY} {"".join(f"p[{k}] = x{299 - k} * x{k};" for k in range(300))} }}"""
+
+
+@pytest.fixture(autouse=True)
+def _compiler():
+    require_or_skip("nvrtc", nvrtc.library() is not None, "pip install nvidia-cuda-nvrtc-cu12")
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("number", ["float", "double"])
+def test_descend(number, arch):
+    found = compiled(DESCEND.replace("number", number), arch)
+    assert found.log == ""
+    assert found.local == {"descend": 0}
+    assert 0 < found.registers["descend"] <= 64
+
+
+def test_spills_would_be_seen():
+    found = compiled(SPILLING, "sm_90")
+    assert found.local["f"] > 0
+    assert found.registers["f"] <= 64
+
+
+def test_errors_would_be_seen():
+    with pytest.raises(AssertionError, match="nothing"):
+        compiled('extern "C" __global__ void f(double* p) { p[0] = nothing; }', "sm_90")
+
+
+def test_ptxas_says_the_same():
+    found = compiled(SPILLING, "sm_90", ("--ptxas-options=-v",))
+    ((frame, stores, loads),) = nvrtc.spilled(found.log)
+    assert frame == found.local["f"]
+    assert min(stores, loads) > 0

@@ -1,0 +1,3 @@
+from .._compile import CompileException
+
+__all__ = ["CompileException"]

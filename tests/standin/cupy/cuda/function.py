@@ -1,0 +1,1 @@
+"""There as a name alone."""

@@ -1,0 +1,3 @@
+from .._stream import Graph
+
+__all__ = ["Graph"]

@@ -88,6 +88,13 @@ class Library(Protocol):
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         """`x` where a condition holds, and what `otherwise` computes where not."""
 
+    @property
+    def block_entries(self) -> int:
+        """How many entries a walk through a matrix takes at a time."""
+
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        """Sum of a pure function over blocks of `height` rows; the last one may be shorter."""
+
 
 class Step(Protocol):
     """A pure, hashable function that `Backend.iterate` applies."""

@@ -57,12 +57,20 @@ class Backend(ABC):
     """The command that makes the backend usable."""
     recompiles_for_shapes: ClassVar[bool] = False
     """Whether another number of runs costs a compilation."""
-    skips_unneeded: ClassVar[bool] = False
-    """Whether `where` computes only what is needed, at no cost where nothing is."""
     kinds: ClassVar[tuple[type[Raw], ...]] = (RawDense,)
     """The kinds of matrix that `matrix` takes."""
     kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Its own forms of the solvers' kernels, by name; see `kernel`."""
+
+    @property
+    def skips_unneeded(self) -> bool:
+        """Whether `where` computes only what is needed, at no cost where nothing is."""
+        return False
+
+    @property
+    def block_entries(self) -> int:
+        """How many entries a walk through a matrix takes at a time: so many stay in cache."""
+        return 2**18
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -146,6 +154,17 @@ class Backend(ABC):
         chosen: Array = self.xp.where(condition, x, otherwise())
         return chosen
 
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        """Sum of a pure function over blocks of `height` rows; the last one may be shorter.
+
+        It is given what picks its rows from an array, ``x[block]``: a slice or an array of indices.
+        """
+        total: Any = 0.0
+        for k in range(0, rows, height):
+            total = total + function(slice(k, min(k + height, rows)))
+        summed: Array = total
+        return summed
+
     def kernel(self, name: str, default: Kernel) -> Kernel:
         """Look up the backend's own form of a solver's kernel, or the `default`, which is generic.
 
@@ -154,7 +173,11 @@ class Backend(ABC):
         return cast(Kernel, self.kernels.get(name, default))
 
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
-        """Apply a pure function while any of ``state[1]`` is true, at most `limit` times."""
+        """Apply a pure function while any of ``state[1]`` is true, at most `limit` times.
+
+        A run whose ``state[1]`` is false must come out of the function as it went in, but for
+        what is counted: where it is cheaper, the function is applied `limit` times.
+        """
         for _ in range(limit):
             if not bool(self.xp.any(state[1])):  # waits for the device
                 break
@@ -189,6 +212,14 @@ class Backend(ABC):
         import psutil
 
         return int(psutil.virtual_memory().available)
+
+    def release_memory(self) -> None:
+        """Give back what the library keeps of the device's memory without using it."""
+        return None
+
+    def out_of_memory(self, error: BaseException) -> bool:
+        """Whether an error says that the device's memory, or the host's, was not enough."""
+        return isinstance(error, MemoryError)
 
     def synchronize(self, results: Any = None) -> None:
         """Wait until `results`, arrays in any nesting, are computed."""

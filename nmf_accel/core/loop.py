@@ -58,7 +58,7 @@ class Loop:
         self.facts = problem.facts(loss)
         self.state = problem.start(loss, W0, H0)
         # Some backends take care of the error's accuracy for nothing. In others it costs, little
-        # where few errors are recorded: less than to compile it in later.
+        # where few errors are recorded: less than to compile the loop again once it is needed.
         backend = problem.backend
         careful = backend.skips_unneeded or (backend.recompiles_for_shapes and record_every > 1)
         self.loss = loss.direct() if careful else loss

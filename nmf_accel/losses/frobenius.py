@@ -122,14 +122,12 @@ def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
     library, runs = A.library, Wt.shape[0]
     m, n = A.shape
-    # 2**18 entries at a time stay in cache.
-    height = max(2**18 // (runs * n), A.least_block(m), 1)
+    height = max(library.block_entries // (runs * n), A.least_block(m), 1)
     W = Wt.mT
-    total: Any = 0.0
-    for k in range(0, m, height):
-        block = slice(k, min(k + height, m))
+
+    def of_rows(block: Any) -> Array:
         rest = library.matmul(W[:, block, :], H)
         rest -= A.rows(block)
-        total = total + library.inner(rest, rest)
-    residual: Array = total
-    return residual
+        return library.inner(rest, rest)
+
+    return library.sum_over_blocks(of_rows, m, height)

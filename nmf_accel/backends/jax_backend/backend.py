@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import cache, cached_property
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from ...matrices import Dense
 from ...types import Array, State, Step
 from ..base import LONGEST_CHUNK, Backend, Probe
+from .device import device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
+from .loops import counted, repeated
 
 
 @cache
@@ -37,13 +40,28 @@ class JaxBackend(Backend):
     def _probe(self) -> Probe:
         import jax
 
-        device = jax.devices()[0]
-        accelerated = device.platform != "cpu"
-        kind = device.device_kind if accelerated else "CPU"
+        with without_preallocation():
+            device = jax.devices()[0]
+        found = Probe(True, "", version=jax.__version__, **_told_of(device))
         if not hasattr(jax, "enable_x64"):
             needs = f"needs jax >= 0.8, found {jax.__version__}; {self.install}"
-            return Probe(False, needs, kind, jax.__version__)
-        return Probe(True, "", kind, jax.__version__, accelerated)
+            return replace(found, usable=False, reason=needs, accelerated=False)
+        return found
+
+    def probe(self) -> Probe:
+        found = super().probe()
+        # In a scope, of the device that the data lies on.
+        return replace(found, **_told_of(here())) if found.usable else found
+
+    @property
+    def skips_unneeded(self) -> bool:
+        return not self.probe().accelerated  # there the host would have to look each time
+
+    @property
+    def block_entries(self) -> int:
+        # A block has to keep an accelerator busy, in no more than a part of its memory.
+        plain = super().block_entries
+        return min(2**24, self.free_memory() // 64) if self.probe().accelerated else plain
 
     def can_accelerate(self) -> bool:
         # JAX reaches a GPU or TPU only through a plug-in package or libtpu.
@@ -66,8 +84,17 @@ class JaxBackend(Backend):
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         import jax
 
-        context: AbstractContextManager[Any] = jax.enable_x64(True)
+        context = ExitStack()
+        context.enter_context(jax.enable_x64(True))
+        context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x))
         return context
+
+    def asarray(self, x: Array, dtype: Any) -> Array:
+        import jax
+
+        if device_of(x) not in (None, here()):
+            x = jax.device_put(x, here())
+        return super().asarray(x, dtype)
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.array(x)  # a copy: a view of an immutable array is read-only
@@ -101,43 +128,72 @@ class JaxBackend(Backend):
         import jax
 
         _register_matrix()
-        loop = jax.lax.fori_loop
 
         def run(
             step: Step, state: State, constants: tuple[Any, ...], count: Array, every: Array
         ) -> Any:
+            loop = partial(counted, accelerated=self.probe().accelerated)
+
+            def unmeasured(_: Any, state: State) -> State:
+                return step.unmeasured(state, *constants)
+
             def body(k: Any, carry: tuple[State, Any]) -> tuple[State, Any]:
                 state, measured = carry
                 if every is not None:
-                    state = loop(1, every, lambda _, x: step.unmeasured(x, *constants), state)
+                    state = loop(every - 1, unmeasured, state)
                 state, measures = step(state, *constants)
                 return state, measured.at[k].set(measures)
 
             shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
             measured = self.xp.zeros(shape, dtype=self.xp.float64)
-            return loop(0, count, body, (state, measured))
+            return loop(count, body, (state, measured))
 
         return jax.jit(run, static_argnums=0)
 
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+        accelerated = self.probe().accelerated
+        going = lambda state: self.xp.any(state[1])  # noqa: E731
+        return repeated(function, state, going, limit, accelerated=accelerated)
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         import jax
 
-        def body(carry: tuple[Array, State]) -> tuple[Array, State]:
-            k, state = carry
-            return k + 1, function(state)
-
-        _, state = jax.lax.while_loop(
-            lambda carry: (carry[0] < limit) & self.xp.any(carry[1][1]), body, (0, state)
+        xp = self.xp
+        chosen: Array = jax.lax.cond(
+            xp.all(condition), lambda: x, lambda: xp.where(condition, x, otherwise())
         )
-        return state
+        return chosen
+
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        import jax
+
+        xp, whole = self.xp, rows // height
+        if whole < 2:
+            return super().sum_over_blocks(function, rows, height)
+        # One loop for the compiler, not so many copies of the function.
+        blocks = xp.reshape(xp.arange(whole * height), (whole, height))
+        total: Array = xp.sum(jax.lax.map(function, blocks), axis=0)
+        return total + function(slice(whole * height, rows)) if rows % height else total
 
     def free_memory(self) -> int:
+        stats = here().memory_stats()  # None on a CPU
+        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
+
+    def out_of_memory(self, error: BaseException) -> bool:
         import jax
 
-        stats = jax.devices()[0].memory_stats()  # None on a CPU
-        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
+        exhausted = isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(
+            error
+        )
+        return exhausted or super().out_of_memory(error)
 
     def synchronize(self, results: Any = None) -> None:
         import jax
 
         jax.block_until_ready(results)
+
+
+def _told_of(device: Any) -> dict[str, Any]:
+    """What a `Probe` says of a device."""
+    accelerated = device.platform != "cpu"
+    return {"device": device.device_kind if accelerated else "CPU", "accelerated": accelerated}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...matrices import Dense
 from ...types import Array, State, Step
 from ..base import LONGEST_CHUNK, Backend, Probe
-from .device import device_of, here, on_device_of, without_preallocation
+from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated
 
@@ -50,8 +50,9 @@ class JaxBackend(Backend):
 
     def probe(self) -> Probe:
         found = super().probe()
-        # In a scope, of the device that the data lies on.
-        return replace(found, **_told_of(here())) if found.usable else found
+        if not found.usable or (device := chosen()) is None:
+            return found
+        return replace(found, **_told_of(device))  # in a scope: where the data lies
 
     @property
     def skips_unneeded(self) -> bool:
@@ -182,10 +183,8 @@ class JaxBackend(Backend):
     def out_of_memory(self, error: BaseException) -> bool:
         import jax
 
-        exhausted = isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(
-            error
-        )
-        return exhausted or super().out_of_memory(error)
+        of_xla = isinstance(error, jax.errors.JaxRuntimeError)
+        return (of_xla and "RESOURCE_EXHAUSTED" in str(error)) or super().out_of_memory(error)
 
     def synchronize(self, results: Any = None) -> None:
         import jax

@@ -40,14 +40,20 @@ def device_of(x: Any) -> Any | None:
     return next(iter(devices)) if len(devices) == 1 else None
 
 
+def chosen() -> Any | None:
+    """The device that a scope or the user has chosen for new arrays; None for JAX's own choice."""
+    import jax
+
+    device = jax.config.jax_default_device
+    # A user may have set the name of a platform.
+    return jax.local_devices(backend=device)[0] if isinstance(device, str) else device
+
+
 def here() -> Any:
     """The device that new arrays are made on."""
     import jax
 
-    chosen = jax.config.jax_default_device  # a device, the name of a platform, or None
-    if chosen is None or isinstance(chosen, str):
-        return jax.local_devices(backend=chosen)[0]
-    return chosen
+    return chosen() or jax.local_devices()[0]
 
 
 def on_device_of(x: Any) -> AbstractContextManager[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Index = NDArray[np.intp]
 """Places along one side of a matrix, on the host."""
@@ -87,6 +89,9 @@ class Library(Protocol):
 
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         """`x` where a condition holds, and what `otherwise` computes where not."""
+
+    def fused(self, function: F) -> F:
+        """A pure function, compiled as one where the library compiles."""
 
     @property
     def block_entries(self) -> int:

@@ -172,6 +172,14 @@ class Backend(ABC):
         """
         return cast(Kernel, self.kernels.get(name, default))
 
+    def fused(self, function: Kernel) -> Kernel:
+        """A pure function, compiled as one where the library compiles; else the function itself.
+
+        Its first argument is hashable, and it is compiled anew for another one. The others are
+        arrays, numbers, matrices and sides of a `Frame`, in any nesting.
+        """
+        return function
+
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
         """Apply a pure function while any of ``state[1]`` is true, at most `limit` times.
 

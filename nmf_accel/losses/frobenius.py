@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array
+from ..types import Array, Library
 from .base import Loss, Quadratic
 
 TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
@@ -120,7 +120,11 @@ def free2(norm2: Any, NW: Array, GG: Array) -> Array:
 
 def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
-    library, runs = A.library, Wt.shape[0]
+    return A.library.fused(_residual2)(A.library, A, Wt, H)
+
+
+def _residual2(library: Library, A: Matrix, Wt: Array, H: Array) -> Array:
+    runs = Wt.shape[0]
     m, n = A.shape
     height = max(library.block_entries // (runs * n), A.least_block(m), 1)
     W = Wt.mT

@@ -13,20 +13,30 @@ import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense
+from ...matrices import Dense, Side
 from ...types import Array, State, Step
-from ..base import LONGEST_CHUNK, Backend, Probe
+from ..base import LONGEST_CHUNK, Backend, Kernel, Probe
 from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated
 
 
 @cache
-def _register_matrix() -> None:
-    """Let a matrix go into a compiled loop as its array, and come out a matrix there."""
+def _register() -> None:
+    """Let a matrix go into a program as its array, and a side of its frame as its indices."""
+    from jax.tree_util import register_dataclass
+
+    register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
+    register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
+
+
+@cache
+def _jitted(function: Any) -> Any:
+    """The one program of a function, its first argument fixed."""
     import jax
 
-    jax.tree_util.register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
+    _register()
+    return jax.jit(function, static_argnums=0)
 
 
 class JaxBackend(Backend):
@@ -128,7 +138,7 @@ class JaxBackend(Backend):
         """
         import jax
 
-        _register_matrix()
+        _register()
 
         def run(
             step: Step, state: State, constants: tuple[Any, ...], count: Array, every: Array
@@ -150,6 +160,11 @@ class JaxBackend(Backend):
             return loop(count, body, (state, measured))
 
         return jax.jit(run, static_argnums=0)
+
+    def fused(self, function: Kernel) -> Kernel:
+        # Outside a program, JAX compiles every operation on its own, for each shape.
+        fused: Kernel = _jitted(function)
+        return fused
 
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
         accelerated = self.probe().accelerated

@@ -98,17 +98,14 @@ class Problem:
 
     def factors(self, state: State) -> tuple[Array, Array]:
         """W (R, m, d) and H (R, d, n) of a state, on the device."""
-        return self._put_back(state)
+        backend, frame, (H, Wt, *_) = self.backend, self.frame, state
+        fused = backend.fused(whole_factors)
+        return fused(backend, frame.rows.source, frame.columns.source, H, Wt)
 
     def factors_of(self, state: State, slot: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of the run in a slot of a state, on the device, copied."""
-        W, H = self._put_back(state, np.asarray([slot]))
-        return W[0, ...], H[0, ...]
-
-    def _put_back(self, state: State, slots: Any = None) -> tuple[Array, Array]:
-        backend, frame = self.backend, self.frame
-        H, Wt, *_ = state
-        fused = backend.fused(whole_factors)
+        backend, frame, (H, Wt, *_) = self.backend, self.frame, state
+        fused, slots = backend.fused(factors_of), np.asarray([slot])
         return fused(backend, frame.rows.source, frame.columns.source, H, Wt, slots)
 
     def __repr__(self) -> str:
@@ -126,15 +123,23 @@ def first_state(
 
 
 def whole_factors(
-    library: Library, rows: Any, columns: Any, H: Array, Wt: Array, slots: Any
+    library: Library, rows: Any, columns: Any, H: Array, Wt: Array
 ) -> tuple[Array, Array]:
-    """W (R, m, d) and H (R, d, n) over all rows and columns, those put back; of some slots or all.
+    """W (R, m, d) and H (R, d, n) with the rows and columns put back that the loop leaves out.
 
     `rows` and `columns` are each the `source` of a `Side`.
     """
-    if slots is not None:
-        H, Wt = (library.xp.take(x, library.xp.asarray(slots), axis=0) for x in (H, Wt))
     return put_back(library, Wt, rows).mT, put_back(library, H, columns)
+
+
+def factors_of(
+    library: Library, rows: Any, columns: Any, H: Array, Wt: Array, slots: Any
+) -> tuple[Array, Array]:
+    """The same of one run, W (m, d) and H (d, n), `slots` being an array of its slot."""
+    xp = library.xp
+    H, Wt = (xp.take(x, xp.asarray(slots), axis=0) for x in (H, Wt))
+    W, H = whole_factors(library, rows, columns, H, Wt)
+    return W[0, ...], H[0, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

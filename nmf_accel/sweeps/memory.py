@@ -27,7 +27,8 @@ def runs_per_batch(problem: Problem, rank: int, count: int, memory: int | None) 
     free = int(0.8 * problem.backend.free_memory()) if memory is None else memory
     if memory is not None:
         free -= problem.A.nbytes
-    free -= 2 * 2**20 * size  # blocks of the residual
+    m, n = problem.A.shape
+    free -= 2 * max(2**20, min(problem.backend.block_entries, count * m * n)) * size  # a block
     fit = free // bytes_per_run(problem, rank)
     if fit < 1:
         if memory is not None:

@@ -97,6 +97,16 @@ class Library(Protocol):
     def kernel(self, name: str, default: Kernel) -> Kernel:
         """The library's own form of a function of it and arrays, or the `default`."""
 
+    def fused(self, function: Kernel) -> Kernel:
+        """A pure function, compiled as one where the library compiles."""
+
+    @property
+    def block_entries(self) -> int:
+        """How many entries a walk through a matrix takes at a time."""
+
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        """Sum of a pure function over blocks of `height` rows; the last one may be shorter."""
+
 
 class Step(Protocol):
     """A pure, hashable function that `Backend.iterate` applies."""

@@ -66,9 +66,13 @@ class Backend(ABC):
     """The kinds of matrix that `matrix` takes."""
     kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Its own forms of the solvers' kernels, by name; see `kernel`."""
-
     states_at_once: ClassVar[int] = 6
     """How many states, and products of their size, `iterate` keeps in memory at its peak."""
+
+    @property
+    def block_entries(self) -> int:
+        """How many entries a walk through a matrix takes at a time: so many stay in cache."""
+        return 2**18
 
     @abstractmethod
     def _probe(self) -> Probe:
@@ -152,6 +156,17 @@ class Backend(ABC):
         chosen: Array = self.xp.where(condition, x, otherwise())
         return chosen
 
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        """Sum of a pure function over blocks of `height` rows; the last one may be shorter.
+
+        It is given what picks its rows from an array, ``x[block]``: a slice or an array of indices.
+        """
+        total: Any = 0.0
+        for k in range(0, rows, height):
+            total = total + function(slice(k, min(k + height, rows)))
+        summed: Array = total
+        return summed
+
     def kernel(self, name: str, default: Kernel) -> Kernel:
         """Look up the backend's own form of a solver's kernel, or the `default`, which is generic.
 
@@ -159,8 +174,20 @@ class Backend(ABC):
         """
         return cast(Kernel, self.kernels.get(name, default))
 
+    def fused(self, function: Kernel) -> Kernel:
+        """A pure function, compiled as one where the library compiles; else the function itself.
+
+        Its first argument is hashable, and it is compiled anew for another one. The others are
+        arrays, numbers, matrices and sides of a `Frame`, in any nesting.
+        """
+        return function
+
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
-        """Apply a pure function while any of ``state[1]`` is true, at most `limit` times."""
+        """Apply a pure function while any of ``state[1]`` is true, at most `limit` times.
+
+        A run whose ``state[1]`` is false must come out of the function as it went in, but for
+        what is counted: where it is cheaper, the function is applied `limit` times.
+        """
         for _ in range(limit):
             if not bool(self.xp.any(state[1])):  # waits for the device
                 break

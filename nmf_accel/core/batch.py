@@ -199,10 +199,7 @@ class Batch:
 
     def _factors(self, r: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
-        xp, slot = self.problem.backend.xp, self.slots.index(r)
-        state = tuple(xp.take(x, xp.asarray([slot]), axis=0) for x in self.loop.state)
-        W, H = self.problem.factors(state)
-        return W[0, ...], H[0, ...]
+        return self.problem.factors_of(self.loop.state, self.slots.index(r))
 
     def result(self, r: int = 0, seed: int | None = None) -> Factorization:
         """The factorization of a run as it stands; its factors are the backend's arrays."""

@@ -57,11 +57,8 @@ class Loop:
         self.watch = watch
         self.facts = problem.facts(loss)
         self.state = problem.start(loss, W0, H0)
-        # Some backends take care of the error's accuracy for nothing. In others it costs, little
-        # where few errors are recorded: less than to compile it in later.
-        backend = problem.backend
-        careful = backend.skips_unneeded or (backend.recompiles_for_shapes and record_every > 1)
-        self._measure(loss.direct() if careful else loss)
+        # Some backends take care of the error's accuracy for nothing.
+        self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""

@@ -14,7 +14,8 @@ def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
     # The starts are float64.
     states = runs * rank * (m + n) * (problem.backend.states_at_once * size + 8)
-    residual = 2 * max(runs * n * problem.A.least_block(m), 2**20)
+    block = min(problem.backend.block_entries, runs * m * n)
+    residual = 2 * max(runs * n * problem.A.least_block(m), block)
     numbers = 3 * runs * rank**2 + residual + run.method.scratch(runs, rank, max(m, n))
     return states + numbers * size
 

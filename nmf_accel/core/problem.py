@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..backends.base import Backend
 from ..losses import NONE, Loss, Penalties, violation2
-from ..matrices import Frame, Matrix
+from ..matrices import Frame, Matrix, Side
+from ..matrices.frame import put_back
 from ..starts import INITS, Factors
-from ..types import Array, State
+from ..types import Array, Library, State
 
 
 def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
@@ -90,21 +91,55 @@ class Problem:
 
     def start(self, loss: Loss, W0: Array, H0: Array) -> State:
         """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
-        H, Wt = self.on_device(W0, H0)
-        # Of all rows and columns.
-        carried, _ = loss.settle(self.A, self.facts(loss), H, Wt, None, record=False)
-        keep_H, keep_W = self.frame.columns.keep, self.frame.rows.keep
-        return keep_H(self.backend, H), keep_W(self.backend, Wt), *carried
+        backend, frame = self.backend, self.frame
+        W0, H0 = (backend.asarray(x, self.dtype) for x in (W0, H0))
+        fused = backend.fused(first_state)
+        return fused(loss, self.A, self.facts(loss), frame.rows, frame.columns, W0, H0)
 
     def factors(self, state: State) -> tuple[Array, Array]:
         """W (R, m, d) and H (R, d, n) of a state, on the device."""
-        H, Wt, *_ = state
-        H = self.frame.columns.put_back(self.backend, H)
-        return self.frame.rows.put_back(self.backend, Wt).mT, H
+        backend, frame, (H, Wt, *_) = self.backend, self.frame, state
+        fused = backend.fused(whole_factors)
+        return fused(backend, frame.rows.source, frame.columns.source, H, Wt)
+
+    def factors_of(self, state: State, slot: int) -> tuple[Array, Array]:
+        """W (m, d) and H (d, n) of the run in a slot of a state, on the device, copied."""
+        backend, frame, (H, Wt, *_) = self.backend, self.frame, state
+        fused, slots = backend.fused(factors_of), np.asarray([slot])
+        return fused(backend, frame.rows.source, frame.columns.source, H, Wt, slots)
 
     def __repr__(self) -> str:
         m, n = self.shape
         return f"<Problem {m} × {n}, {self.dtype.name} on {self.backend.name}>"
+
+
+def first_state(
+    loss: Loss, A: Matrix, facts: tuple[Any, ...], rows: Side, columns: Side, W0: Array, H0: Array
+) -> State:
+    """The loop's first state from W0 (R, m, d) and H0 (R, d, n) over all rows and columns."""
+    library, Wt = A.library, W0.mT
+    carried, _ = loss.settle(A, facts, H0, Wt, None, record=False)
+    return columns.keep(library, H0), rows.keep(library, Wt), *carried
+
+
+def whole_factors(
+    library: Library, rows: Any, columns: Any, H: Array, Wt: Array
+) -> tuple[Array, Array]:
+    """W (R, m, d) and H (R, d, n) with the rows and columns put back that the loop leaves out.
+
+    `rows` and `columns` are each the `source` of a `Side`.
+    """
+    return put_back(library, Wt, rows).mT, put_back(library, H, columns)
+
+
+def factors_of(
+    library: Library, rows: Any, columns: Any, H: Array, Wt: Array, slots: Any
+) -> tuple[Array, Array]:
+    """The same of one run, W (m, d) and H (d, n), `slots` being an array of its slot."""
+    xp = library.xp
+    H, Wt = (xp.take(x, xp.asarray(slots), axis=0) for x in (H, Wt))
+    W, H = whole_factors(library, rows, columns, H, Wt)
+    return W[0, ...], H[0, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

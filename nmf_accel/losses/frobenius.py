@@ -120,16 +120,18 @@ def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Ar
 
 def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
-    library, runs = A.library, Wt.shape[0]
+    return A.library.fused(_residual2)(A.library, A, Wt, H)
+
+
+def _residual2(library: Library, A: Matrix, Wt: Array, H: Array) -> Array:
+    runs = Wt.shape[0]
     m, n = A.shape
-    # 2**18 entries at a time stay in cache.
-    height = max(2**18 // (runs * n), A.least_block(m), 1)
+    height = max(library.block_entries // (runs * n), A.least_block(m), 1)
     W = Wt.mT
-    total: Any = 0.0
-    for k in range(0, m, height):
-        block = slice(k, min(k + height, m))
+
+    def of_rows(block: Any) -> Array:
         rest = library.matmul(W[:, block, :], H)
         rest -= A.rows(block)
-        total = total + library.inner(rest, rest)
-    residual: Array = total
-    return residual
+        return library.inner(rest, rest)
+
+    return library.sum_over_blocks(of_rows, m, height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,15 @@ class Side:
     size: int
     index: Index | None = None
 
+    @cached_property
+    def source(self) -> Index | None:
+        """For each of this side which of those kept it is, or how many are, for none of them."""
+        if self.index is None:
+            return None
+        source = np.full(self.size, self.index.size)
+        source[self.index] = np.arange(self.index.size)
+        return source
+
     def keep(self, library: Library, x: Array, axis: int = -1) -> Array:
         """The slices of `x` that are kept along an axis of this side's size."""
         if self.index is None:
@@ -37,14 +47,17 @@ class Side:
 
     def put_back(self, library: Library, x: Array) -> Array:
         """Undo `keep` along the last axis, with zeros in between."""
-        if self.index is None:
-            return x
-        xp = library.xp
-        source = np.full(self.size, self.index.size)
-        source[self.index] = np.arange(self.index.size)
-        zero = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype)
-        whole: Array = xp.take(xp.concat([x, zero], axis=-1), xp.asarray(source), axis=-1)
-        return whole
+        return put_back(library, x, self.source)
+
+
+def put_back(library: Library, x: Array, source: Index | None) -> Array:
+    """The slices of `x` along its last axis at `source`, see `Side`; zeros for none."""
+    if source is None:
+        return x
+    xp = library.xp
+    zero = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype)
+    whole: Array = xp.take(xp.concat([x, zero], axis=-1), xp.asarray(source), axis=-1)
+    return whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,13 +51,14 @@ def test_inner_is_summed_in_float64(backend):
     assert total == pytest.approx([200_000 * float(np.float32(0.1)) ** 2], rel=1e-6)
 
 
-def test_the_kernels_of_a_backend_are_those_that_rules_ask_for():
-    solvers = Path(nmf_accel.__file__).parent / "solvers"
+def test_the_kernels_of_a_backend_are_those_that_rules_and_losses_ask_for():
+    package = Path(nmf_accel.__file__).parent
     asked = {
         name
-        for path in solvers.glob("*.py")
-        for name in re.findall(r"backend\.kernel\(\"(\w+)\"", path.read_text())
+        for room in ("solvers", "losses")
+        for path in (package / room).glob("*.py")
+        for name in re.findall(r"\.kernel\(\"(\w+)\"", path.read_text())
     }
-    assert {"multiply_divide", "descend", "solve_passive"} <= asked
+    assert {"multiply_divide", "descend", "solve_passive", "free2"} <= asked
     for name in backends.names():
         assert set(backends.get(name).kernels) <= asked, name

@@ -86,6 +86,20 @@ def test_a_last_batch_that_is_smaller_compiles_nothing_on_jax(sprites):
     assert [row["seed"] for row in result.table] == list(range(5))
 
 
+def test_three_programs_per_rank_on_jax(sprites, caplog):
+    """The start, the loop and a run's factors; outside of them every operation would be one."""
+    jax = pytest.importorskip("jax")
+    A = sprites[:, :36]
+    options = {"seeds": 3, "max_iter": 20, "backend": "jax", "keep": "all"}
+    sweep(A, [2], **options)
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        sweep(A, [4, 6], **options)
+    messages = [record.getMessage() for record in caplog.records]
+    compiled = [text.split()[4] for text in messages if "Finished XLA compilation of" in text]
+    names = ("jit(first_state)", "jit(run)", "jit(factors_of)")
+    assert sorted(compiled) == sorted(2 * names)
+
+
 def test_memory_stays_within_the_cap(sprites):
     sweep(sprites, [8], seeds=1, max_iter=1, backend="numpy")  # imports, caches
     memory = 200_000_000

@@ -148,6 +148,10 @@ class CupyBackend(Backend):
         # What the pool holds and does not use can be had too.
         return int(free + cupy.get_default_memory_pool().free_bytes())
 
+    @property
+    def block_entries(self) -> int:
+        return min(2**24, self.free_memory() // 64)  # to keep the device busy, in a part of it
+
     def release_memory(self) -> None:
         import cupy
 

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import cache, cached_property
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense
-from ...types import Array, State, Step
+from ...matrices import Dense, Side
+from ...types import Array, Kernel, State, Step
 from ..base import LONGEST_CHUNK, Backend, Probe
+from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
+from .loops import counted, repeated
 
 
 @cache
-def _register_matrix() -> None:
-    """Let a matrix go into a compiled loop as its array, and come out a matrix there."""
+def _register() -> None:
+    """Let a matrix go into a program as its array, and a side of its frame as its indices."""
+    from jax.tree_util import register_dataclass
+
+    register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
+    register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
+
+
+@cache
+def _jitted(function: Any) -> Any:
+    """The one program of a function, its first argument fixed."""
     import jax
 
-    jax.tree_util.register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
+    _register()
+    return jax.jit(function, static_argnums=0)
 
 
 class JaxBackend(Backend):
@@ -37,13 +50,25 @@ class JaxBackend(Backend):
     def _probe(self) -> Probe:
         import jax
 
-        device = jax.devices()[0]
-        accelerated = device.platform != "cpu"
-        kind = device.device_kind if accelerated else "CPU"
+        with without_preallocation():
+            device = jax.devices()[0]
+        found = Probe(True, "", version=jax.__version__, **_told_of(device))
         if not hasattr(jax, "enable_x64"):
             needs = f"needs jax >= 0.8, found {jax.__version__}; {self.install}"
-            return Probe(False, needs, kind, jax.__version__)
-        return Probe(True, "", kind, jax.__version__, accelerated)
+            return replace(found, usable=False, reason=needs, accelerated=False)
+        return found
+
+    def probe(self) -> Probe:
+        found = super().probe()
+        if not found.usable or (device := chosen()) is None:
+            return found
+        return replace(found, **_told_of(device))  # in a scope: where the data lies
+
+    @property
+    def block_entries(self) -> int:
+        if not self.probe().accelerated:
+            return super().block_entries
+        return min(2**24, self.free_memory() // 64)  # to keep the device busy, in a part of it
 
     def can_accelerate(self) -> bool:
         # JAX reaches a GPU or TPU only through a plug-in package or libtpu.
@@ -66,8 +91,17 @@ class JaxBackend(Backend):
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         import jax
 
-        context: AbstractContextManager[Any] = jax.enable_x64(True)
+        context = ExitStack()
+        context.enter_context(jax.enable_x64(True))
+        context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x))
         return context
+
+    def asarray(self, x: Array, dtype: Any) -> Array:
+        import jax
+
+        if device_of(x) not in (None, here()):
+            x = jax.device_put(x, here())
+        return super().asarray(x, dtype)
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
         return np.array(x)  # a copy: a view of an immutable array is read-only
@@ -100,44 +134,76 @@ class JaxBackend(Backend):
         """
         import jax
 
-        _register_matrix()
-        loop = jax.lax.fori_loop
+        _register()
 
         def run(
             step: Step, state: State, constants: tuple[Any, ...], count: Array, every: Array
         ) -> Any:
+            loop = partial(counted, accelerated=self.probe().accelerated)
+
+            def unmeasured(_: Any, state: State) -> State:
+                return step.unmeasured(state, *constants)
+
             def body(k: Any, carry: tuple[State, Any]) -> tuple[State, Any]:
                 state, measured = carry
                 if every is not None:
-                    state = loop(1, every, lambda _, x: step.unmeasured(x, *constants), state)
+                    state = loop(every - 1, unmeasured, state)
                 state, measures = step(state, *constants)
                 return state, measured.at[k].set(self.xp.stack(measures))
 
             shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
             measured = self.xp.zeros(shape, dtype=self.xp.float64)
-            return loop(0, count, body, (state, measured))
+            return loop(count, body, (state, measured))
 
         return jax.jit(run, static_argnums=0)
 
+    def fused(self, function: Kernel) -> Kernel:
+        # Outside a program, JAX compiles every operation on its own, for each shape.
+        fused: Kernel = _jitted(function)
+        return fused
+
     def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+        accelerated = self.probe().accelerated
+        going = lambda state: self.xp.any(state[1])  # noqa: E731
+        return repeated(function, state, going, limit, accelerated=accelerated)
+
+    def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         import jax
 
-        def body(carry: tuple[Array, State]) -> tuple[Array, State]:
-            k, state = carry
-            return k + 1, function(state)
-
-        _, state = jax.lax.while_loop(
-            lambda carry: (carry[0] < limit) & self.xp.any(carry[1][1]), body, (0, state)
+        xp = self.xp
+        chosen: Array = jax.lax.cond(
+            xp.all(condition), lambda: x, lambda: xp.where(condition, x, otherwise())
         )
-        return state
+        return chosen
+
+    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+        import jax
+
+        xp, whole = self.xp, rows // height
+        if whole < 2:
+            return super().sum_over_blocks(function, rows, height)
+        # One loop for the compiler, not so many copies of the function.
+        blocks = xp.reshape(xp.arange(whole * height), (whole, height))
+        total: Array = xp.sum(jax.lax.map(function, blocks), axis=0)
+        return total + function(slice(whole * height, rows)) if rows % height else total
 
     def free_memory(self) -> int:
+        stats = here().memory_stats()  # None on a CPU
+        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
+
+    def out_of_memory(self, error: BaseException) -> bool:
         import jax
 
-        stats = jax.devices()[0].memory_stats()  # None on a CPU
-        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
+        of_xla = isinstance(error, jax.errors.JaxRuntimeError)
+        return (of_xla and "RESOURCE_EXHAUSTED" in str(error)) or super().out_of_memory(error)
 
     def synchronize(self, results: Any = None) -> None:
         import jax
 
         jax.block_until_ready(results)
+
+
+def _told_of(device: Any) -> dict[str, Any]:
+    """What a `Probe` says of a device."""
+    accelerated = device.platform != "cpu"
+    return {"device": device.device_kind if accelerated else "CPU", "accelerated": accelerated}

@@ -5,8 +5,9 @@ import pytest
 from conftest import require_or_skip
 from nvrtc import ARCHITECTURES, compiled
 
-from nmf_accel.backends.cupy_backend.kernels import DESCEND
+from nmf_accel.backends.cupy_backend import sources
 
+KERNELS = {"descend", "products", "violation", "goes_on", "triangles", "systems", "record"}
 MANY = "".join(f"double x{k} = p[{k}];" for k in range(300))
 SPILLING = f"""extern "C" __global__ void __launch_bounds__(1024) f(volatile double* p) {{
     {MANY} {"".join(f"p[{k}] = x{299 - k} * x{k};" for k in range(300))} }}"""
@@ -18,12 +19,13 @@ def _compiler():
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-@pytest.mark.parametrize("number", ["float", "double"])
-def test_descend(number, arch):
-    found = compiled(DESCEND.replace("number", number), arch)
+@pytest.mark.parametrize("dtype", sources.NUMBERS)
+@pytest.mark.parametrize("tile", sources.TILES)
+def test_no_kernel_spills(dtype, arch, tile):
+    found = compiled(sources.source(), arch, sources.options(dtype, tile))
     assert found.log == ""
-    assert found.local == {"descend": 0}
-    assert 0 < found.registers["descend"] <= 64
+    assert found.local == dict.fromkeys(KERNELS, 0)
+    assert max(found.registers.values()) <= 128
 
 
 def test_spills_would_be_seen():

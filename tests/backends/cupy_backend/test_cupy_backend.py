@@ -2,15 +2,11 @@
 
 import importlib
 
-import numpy as np
 import pytest
 from conftest import require_or_skip, run_python
 
 from nmf_accel.backends.cupy_backend import backend as cupy_backend
-from nmf_accel.backends.cupy_backend import kernels as cupy_kernels
-from nmf_accel.losses import Penalty
 from nmf_accel.matrices import Sparse
-from nmf_accel.solvers.multiplicative import multiply_divide
 
 
 class TestCupyWithoutADevice:
@@ -57,17 +53,6 @@ main(["backends"])
         except ImportError as error:
             require_or_skip("cupy", False, str(error))
         self.check(False, "installed, but unusable: cudaError")
-
-    def test_the_kernel_is_the_update_rule(self):
-        cupy = pytest.importorskip("cupy")
-        kernel = cupy_kernels.multiply_divide_kernel()
-        assert isinstance(kernel, cupy.ElementwiseKernel)
-        x, n, d, delta = 3.0, 5.0, 7.0, 0.5
-        values = {"x": x, "n": n, "d": d, "delta": delta}
-        assert {p.name for p in kernel.in_params} == set(values)
-        exec(kernel.operation, {}, values)  # C and Python agree on it
-        expected = multiply_divide(None, *(np.array([v]) for v in (x, n, d)), Penalty(delta))
-        assert values["y"] == expected[0]
 
 
 class TestCupyScope:

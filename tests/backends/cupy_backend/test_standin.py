@@ -214,7 +214,7 @@ class TestMemory:
         monkeypatch.setattr(ledger.machine, "memory", total - free + 10_000)
         assert cupy.cuda.Device().mem_info == (10_000, total - free + 10_000)
         with pytest.raises(cupy.cuda.memory.OutOfMemoryError):
-            cupy.empty(2000)
+            cupy.empty(2**20)
 
     def test_nobody_reads_what_nobody_wrote(self, cupy):
         assert cupy.isnan(cupy.empty(5)).all()

@@ -15,7 +15,10 @@ KINDS = {0: np.dtype("float32"), 1: np.dtype("float64")}  # CUDA_R_32F, CUDA_R_6
 COMPUTE = {0: (-1, 68, 69), 1: (-1, 70, 71)}
 TF32_MODE = 3
 SUCCESS, NOT_INITIALIZED, INVALID_VALUE, EXECUTION_FAILED = 0, 1, 7, 13
-CALLS = ("create", "destroy", "set_stream", "set_workspace", "set_mode", "get_mode", "gemm")
+CALLS = (
+    *("create", "destroy", "set_stream", "set_workspace", "set_mode", "get_mode"),
+    *("gemm", "factorize", "substitute"),
+)
 
 
 class Handle:
@@ -148,10 +151,64 @@ def gemm(
     _stream.submit("cublas gemm", run, [block_a, block_b], writes, nbytes)
 
 
+def _batch(name, pointers, entries, batch, kind):
+    """The blocks of an array of pointers, and what it points to, one flat array each."""
+    block = _memory.block_at(pointers, 8 * batch)
+    if block is None:
+        raise Refused(f"the pointers to {name} are not wholly in memory that is in use")
+    flat = block.array.reshape(-1, order="A").view(np.uint8)
+    places = np.ndarray(batch, np.uint64, flat, pointers - block.ptr)
+    blocks, size = [block], KINDS[kind].itemsize
+
+    def parts():
+        found = []
+        for place in places.tolist():
+            there = _memory.block_at(place, entries * size)
+            if there is None:
+                raise Refused(f"{name} is not wholly in memory that is in use", EXECUTION_FAILED)
+            bytes_ = there.array.reshape(-1, order="A").view(np.uint8)
+            found.append(np.ndarray(entries, KINDS[kind], bytes_, place - there.ptr))
+        return found
+
+    return parts, blocks
+
+
+def factorize(number, n, a, lda, pivots, failed, batch, kind):
+    """LU of a batch; the stand-in keeps the matrices as they are and solves in `substitute`."""
+    handle, stream = _handle(number), _stream.current()
+    if handle.stream != stream.ptr or lda < n:
+        raise Refused("the handle is set to another stream, or lda is too short")
+    parts, blocks = _batch("A", a, (n - 1) * lda + n, batch, kind)
+    for name, pointer, size in (("pivots", pivots, 4 * n * batch), ("info", failed, 4 * batch)):
+        if _memory.block_at(pointer, size) is None:
+            raise Refused(f"{name} are not wholly in memory that is in use")
+    _stream.submit("cublas getrfBatched", parts, blocks, [], 0)
+
+
+def substitute(number, ta, n, nrhs, a, lda, pivots, b, ldb, wrong, batch, kind):
+    """Solve op(A) X = B of a batch that has been factorized."""
+    handle, stream = _handle(number), _stream.current()
+    if handle.stream != stream.ptr or min(lda, ldb) < n:
+        raise Refused("the handle is set to another stream, or lda or ldb is too short")
+    parts_a, blocks_a = _batch("A", a, (n - 1) * lda + n, batch, kind)
+    parts_b, blocks_b = _batch("B", b, (nrhs - 1) * ldb + n, batch, kind)
+    ctypes.c_int.from_address(wrong).value = 0
+
+    def run():
+        for A, B in zip(parts_a(), parts_b(), strict=True):
+            size = KINDS[kind].itemsize
+            A = np.lib.stride_tricks.as_strided(A, (n, n), (size, lda * size))
+            X = np.lib.stride_tricks.as_strided(B, (n, nrhs), (size, ldb * size))
+            X[...] = np.linalg.solve(A.T if ta else A, X)
+
+    _stream.submit("cublas getrsBatched", run, [*blocks_a, *blocks_b], [], 0)
+
+
 def _called(which, numbers):
     name = CALLS[which]
     function = globals()[name]
     counts = {"create": 1, "destroy": 1, "set_workspace": 3, "gemm": 23}
+    counts |= {"factorize": 8, "substitute": 12}
     try:
         function(*(numbers[k] for k in range(counts.get(name, 2))))
     except Refused as refused:

@@ -44,6 +44,19 @@ static int gemm(void* h, int ta, int tb, int m, int n, int k, const void* alpha,
     }
 PLAIN_GEMM(S, float, 0)
 PLAIN_GEMM(D, double, 1)
+#define SOLVE(NAME, T, KIND)                                                                         \
+    int cublas##NAME##getrfBatched(void* h, int n, T* const a[], int lda, int* pivots, int* failed,  \
+                                   int batch) {                                                      \
+        return tell(7, h, n, (const void*)a, lda, pivots, failed, batch, KIND);                      \
+    }                                                                                                \
+    int cublas##NAME##getrsBatched(void* h, int ta, int n, int nrhs, const T* const a[], int lda,    \
+                                   const int* pivots, T* const b[], int ldb, int* wrong,             \
+                                   int batch) {                                                      \
+        return tell(8, h, ta, n, nrhs, (const void*)a, lda, pivots, (const void*)b, ldb, wrong,      \
+                    batch, KIND);                                                                    \
+    }
+SOLVE(S, float, 0)
+SOLVE(D, double, 1)
 int cublasGemmEx(void* h, int ta, int tb, int m, int n, int k, const void* alpha, const void* a,
                  int ka, int lda, const void* b, int kb, int ldb, const void* beta, void* c, int kc,
                  int ldc, int compute, int algo) {

@@ -1,0 +1,68 @@
+"""The device that JAX computes on, and how it is looked at without taking its memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
+MEMORY_VARIABLES = (PREALLOCATE, "XLA_PYTHON_CLIENT_ALLOCATOR", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+"""By which users say how JAX is to take a GPU's memory."""
+
+
+@contextmanager
+def without_preallocation() -> Iterator[None]:
+    """Let JAX, should it meet its GPUs here, take their memory as it needs it.
+
+    By default it takes three quarters of it at once, which a look at a device is not worth: CuPy
+    may be what runs. A user who has said otherwise by one of `MEMORY_VARIABLES` is heard. JAX
+    reads them once, when it first meets its devices.
+    """
+    if any(name in os.environ for name in MEMORY_VARIABLES):
+        yield
+        return
+    os.environ[PREALLOCATE] = "false"
+    try:
+        yield
+    finally:
+        os.environ.pop(PREALLOCATE, None)
+
+
+def device_of(x: Any) -> Any | None:
+    """The device where an array of JAX lies; None if that is several, or none yet."""
+    import jax
+
+    if not isinstance(x, jax.Array) or isinstance(x, jax.core.Tracer):
+        return None
+    devices = x.devices()
+    return next(iter(devices)) if len(devices) == 1 else None
+
+
+def chosen() -> Any | None:
+    """The device that a scope or the user has chosen for new arrays; None for JAX's own choice."""
+    import jax
+
+    device = jax.config.jax_default_device
+    # A user may have set the name of a platform.
+    return jax.local_devices(backend=device)[0] if isinstance(device, str) else device
+
+
+def here() -> Any:
+    """The device that new arrays are made on."""
+    import jax
+
+    return chosen() or jax.local_devices()[0]
+
+
+def on_device_of(x: Any) -> AbstractContextManager[Any]:
+    """The context in which new arrays are made where `x` lies."""
+    import jax
+
+    device = device_of(x)
+    # Programs are compiled anew in another context: one that says nothing new is left out.
+    if device is None or device == here():
+        return nullcontext()
+    context: AbstractContextManager[Any] = jax.default_device(device)
+    return context

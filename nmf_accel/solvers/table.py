@@ -30,7 +30,7 @@ MEASURED: dict[tuple[str, str, str], tuple[str, str]] = {
     ("numpy", "CPU", "float32"): ("hals", "cpu-2026-11-25-time-to-error-*-float32.json"),
 }
 """What takes the least time to an error, by backend, device (CPU or GPU) and dtype; and the files
-in ``bench/results``, all of dense images so far, that say so.
+in ``bench/results``, all of dense images, that say so.
 
 A line needs its files: ``tests/solvers/test_fastest.py`` reads them. ``bench/on_gpu.py`` makes one.
 """
@@ -57,7 +57,7 @@ def fastest(backend: Backend, dtype: str) -> Fastest:
     if (backend.name, device, dtype) not in MEASURED:
         return Fastest(FASTEST, f"not measured with {backend.name} on {found.device or device}")
     solver, files = MEASURED[backend.name, device, dtype]
-    return Fastest(solver, f"measured, see bench/results/{files}")
+    return Fastest(solver, f"measured on dense images, see bench/results/{files}")
 
 
 def solver_called(name: str) -> Solver:

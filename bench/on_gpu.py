@@ -115,7 +115,7 @@ def tested(file):
 def benchmarks(file):
     """Seconds of each benchmark, ratios to others, and what it says of itself."""
     rows = []
-    for run in json.loads(file.read_text() or '{"benchmarks": []}')["benchmarks"]:
+    for run in json.loads(file.read_text())["benchmarks"]:
         info = run["extra_info"]
         if "ratios" in info:
             info["ratios"] = {"scikit-learn": NOT_MEASURED, **info["ratios"]}

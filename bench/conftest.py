@@ -12,6 +12,7 @@ from nmf_accel import backends
 
 def pytest_addoption(parser):
     parser.addoption("--ratios", metavar="FILE", help="save the ratios of the timings as JSON")
+    parser.addoption("--brief", action="store_true", help="two rounds of each, to see it work")
     parser.addoption("--curves", metavar="DIR", help="save errors against seconds, and pictures")
 
 
@@ -30,7 +31,7 @@ def backend(request):
 
 
 @pytest.fixture
-def beside(benchmark):
+def beside(benchmark, request):
     """``beside(target, others, rounds)`` times `target`; `others` are called before each round.
 
     Each of `others`, {name: function}, returns its own seconds, so that a slow minute of the
@@ -38,6 +39,7 @@ def beside(benchmark):
     """
 
     def run(target, others, rounds):
+        rounds = 2 if request.config.getoption("--brief") else rounds
         seconds = {name: [] for name in others}
 
         def take_turns():

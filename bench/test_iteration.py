@@ -5,13 +5,14 @@
 
 import time
 import warnings
-from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from conftest import timed
+from data import matrix, source
 
-from nmf_accel import backends, datasets, nmf
+from nmf_accel import backends, nmf
 from nmf_accel.core import Loop, versions
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
@@ -24,20 +25,12 @@ SAME = {"float64": 1e-10, "float32": 1e-5}
 CASES = [(500, 64), (10_000, 64), (10_000, 256)]
 
 
-@cache
-def matrix(n, dtype):
-    """The first n punks where they are present, else sprites."""
-    present = datasets.punks_path().exists()
-    data = datasets.cryptopunks(n) if present else datasets.sprites(n)
-    return data.A.astype(dtype)
-
-
 def describe(benchmark, backend, n, dtype, **more):
     """Everything needed to understand a timing later."""
     benchmark.extra_info.update(
         n=n,
         dtype=dtype,
-        data="punks" if datasets.punks_path().exists() else "sprites",
+        data=source(),
         device=backend.probe().device,
         versions=versions(backend),
         **more,
@@ -88,7 +81,8 @@ def six_products(backend, loop, count):
 
 def sklearn_iterations(n, rank, dtype):
     """Seconds of a chunk of iterations of scikit-learn's solver="mu", from the same start."""
-    decomposition = pytest.importorskip("sklearn.decomposition")
+    from sklearn import decomposition
+
     A = matrix(n, dtype)
     W0, H0 = (x.astype(dtype) for x in random_start(A.shape, rank, 0, float(A.mean(dtype=float))))
     options = {"n_components": rank, "init": "custom", "solver": "mu", "tol": 0}
@@ -111,7 +105,9 @@ def test_iteration(benchmark, beside, backend, n, rank, dtype):
     chunk, loop = iterations(backend, n, rank, dtype)
     first = chunk()  # compiles
     products = six_products(backend, loop, CHUNK[n])
-    others = {"products": timed(products), "scikit-learn": sklearn_iterations(n, rank, dtype)}
+    others = {"products": timed(products)}
+    if find_spec("sklearn"):
+        others["scikit-learn"] = sklearn_iterations(n, rank, dtype)
     if backend.name != "numpy":
         others["numpy"] = timed(iterations(backends.get("numpy"), n, rank, dtype)[0])
     beside(chunk, others, ROUNDS[n])

@@ -8,10 +8,13 @@ import warnings
 import numpy as np
 import pytest
 from conftest import timed
-from test_iteration import describe, matrix
+from data import matrix
+from test_iteration import describe
 
 from nmf_accel import backends, sweep
+from nmf_accel.intake import Given, prepare
 from nmf_accel.starts import random_start
+from nmf_accel.timing import Rates
 
 MAX_ITER = 300
 ROUNDS = 3
@@ -67,20 +70,6 @@ def test_sweep(benchmark, beside, backend, case, dtype):
     assert fit_one(A, *runs[0]) == pytest.approx(table[0]["error"], rel=0.1)
 
 
-def rates(backend, dtype, size=8192):
-    """Operations and bytes a second that the device reaches in a large product and a negation."""
-    with backend.scope():
-        a = backend.asarray(np.ones((size, size)), np.dtype(dtype))
-
-        def seconds(function):
-            backend.synchronize(function())  # warms up
-            return min(timed(lambda: backend.synchronize(function()))() for _ in range(5))
-
-        product = seconds(lambda: backend.matmul(a, a))
-        negation = seconds(lambda: backend.xp.negative(a))
-    return 2 * size**3 / product, 2 * size**2 * np.dtype(dtype).itemsize / negation
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("n", [500, 10_000])
@@ -95,15 +84,15 @@ def test_gpu_sweep(benchmark, case, name, n, dtype):
     A = matrix(n, dtype)
     m, size = int(A.any(axis=1).sum()), np.dtype(dtype).itemsize
     flops = sum(4 * m * n * d + 4 * (m + n) * d**2 for d in ranks) * seeds * MAX_ITER
-    # A once per half-step and batch of one rank; every factor read and written once.
-    moved = sum(2 * m * n + 4 * (m + n) * d * seeds for d in ranks) * MAX_ITER * size
+    # As `Problem.moved`, for each batch of one rank.
+    moved = sum(2 * m * n + 3 * (m + n) * d * seeds for d in ranks) * MAX_ITER * size
     describe(benchmark, backends.get(name), n, dtype, ranks=ranks, seeds=seeds, max_iter=MAX_ITER)
     benchmark.extra_info.update(flops=flops, bytes=moved)
     options = {"seeds": seeds, "max_iter": MAX_ITER, "backend": name, "keep": "none"}
     run = benchmark.pedantic(sweep, args=(A, ranks), kwargs=options, rounds=ROUNDS, warmup_rounds=1)
     assert len(run.table) == len(ranks) * seeds
     if benchmark.stats:
-        operations, bandwidth = rates(backends.get(name), dtype)
-        floor = max(flops / operations, moved / bandwidth)
+        rates = Rates(prepare(Given(A), backend=name))
+        floor = max(flops / rates.operations, moved / rates.bytes)
         share = floor / benchmark.stats.stats.median
-        benchmark.extra_info.update(rates=[operations, bandwidth], share_of_floor=share)
+        benchmark.extra_info.update(rates=[rates.operations, rates.bytes], share_of_floor=share)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_iteration import describe, matrix
+from data import matrix
+from test_iteration import describe
 
 from nmf_accel import nmf
 from nmf_accel.starts import random_start

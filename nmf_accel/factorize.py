@@ -75,7 +75,8 @@ def nmf(
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
         least squares by block principal pivoting, accelerated projected gradient, or the one
-        that was measured to be fastest ('hals'); see `nmf_accel.solvers`.
+        that was measured to be fastest on such a device, 'hals' where nothing was: the result's
+        settings say which and why; see `nmf_accel.solvers`.
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
         'apg'. By default 1, and 10 for 'apg'.

@@ -10,6 +10,7 @@ from .._version import __version__
 from ..backends import BackendError
 from ..datasets import DatasetError
 from ..sweeps import StoreError
+from .bench import bench
 from .data import data
 from .fit import fit
 from .machine import backends, verify
@@ -41,5 +42,5 @@ def main() -> None:
     """Non-negative matrix factorization on NumPy, CuPy and JAX."""
 
 
-for command in (backends, fit, verify, data, sweep_command, show, merge_command, study):
+for command in (backends, fit, bench, verify, data, sweep_command, show, merge_command, study):
     main.add_command(command)

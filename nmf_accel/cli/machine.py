@@ -7,6 +7,7 @@ import sys
 import click
 
 from ..backends import AUTO, VARIABLE, names, probe, resolve
+from ..solvers import fastest
 from .tables import echo_table
 
 
@@ -19,7 +20,11 @@ def backends() -> None:
         state = "yes" if found.usable else "no"
         rows.append([name, state, found.version or "-", found.device or "-", found.reason])
     echo_table(["backend", "usable", "version", "device", ""], rows)
-    click.echo(f"\nauto picks {resolve(AUTO).name}; choose with --backend or {VARIABLE}")
+    chosen = resolve(AUTO)
+    click.echo(f"\nauto picks {chosen.name}; choose with --backend or {VARIABLE}")
+    for dtype in ("float64", "float32"):
+        choice = fastest(chosen, dtype)
+        click.echo(f"solver auto picks {choice.solver} for {dtype} there: {choice.because}")
 
 
 @click.command()

@@ -17,7 +17,7 @@ from ..types import Array
 from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
-from .settling import settle
+from .settling import settle, why_solver
 
 
 @dataclass
@@ -98,6 +98,7 @@ class Batch:
         record_every: int = 1,
     ) -> None:
         self.problem = problem
+        self.why_solver = why_solver(options, problem)
         self.options = options = settle(options, problem)
         self.every = options.check_every if checked or options.tol else None
         self.stop_rule = stop = options.stopping
@@ -208,6 +209,8 @@ class Batch:
         recorded = record(self.options, problem)
         if seed is not None:
             recorded["seed"] = seed
+        if self.why_solver:
+            recorded["why_solver"] = self.why_solver
         kkt = None
         if self.watch and self.watch.certifies and self.first is not None:
             kkt = relative(run.watched, float(self.first[r]))

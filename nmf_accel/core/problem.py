@@ -65,6 +65,15 @@ class Problem:
         """`flops`, without those that zeros and equal rows or columns of A spare."""
         return flops(self.A.shape, self.A.entries, rank)
 
+    def moved(self, rank: int, runs: int = 1) -> float:
+        """Least bytes that an iteration of some runs at once moves.
+
+        A is read in both half-steps, whatever the number of runs; so is each factor, which is
+        written in one.
+        """
+        factors = rank * runs * sum(self.A.shape) * self.dtype.itemsize
+        return 2.0 * self.A.read + 3.0 * factors
+
     def whole(self) -> Any:
         """All of A on the host, its zero rows and columns put back."""
         return self.A.whole(self.frame)

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import replace
 
 from ..options import Options
-from ..solvers import AUTO, FASTEST
+from ..solvers import AUTO, fastest
 from ..starts import INITS
 from .problem import Problem
 
@@ -22,6 +22,9 @@ def settle(options: Options, problem: Problem) -> Options:
     ValueError
         If δ is zero in the precision that is computed in.
     """
+    if options.solver == AUTO:
+        chosen = fastest(problem.backend, problem.dtype.name)
+        options = replace(options, solver=chosen.solver)
     solver, method = options.solver, options.method
     if method.keeps_zeros and INITS[options.init].has_zeros:
         warnings.warn(
@@ -33,9 +36,15 @@ def settle(options: Options, problem: Problem) -> Options:
     return replace(
         options,
         delta=delta_on(options, problem),
-        solver=FASTEST if solver == AUTO else solver,
         inner=options.inner or method.inner,
     )
+
+
+def why_solver(options: Options, problem: Problem) -> str:
+    """What speaks for the solver that 'auto' takes; nothing where the caller chose one."""
+    if options.solver != AUTO:
+        return ""
+    return f"auto: {fastest(problem.backend, problem.dtype.name).because}"
 
 
 def delta_on(options: Options, problem: Problem) -> float:

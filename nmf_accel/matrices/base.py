@@ -61,6 +61,11 @@ class Matrix(ABC):
     def nbytes(self) -> int:
         """Memory that it takes."""
 
+    @property
+    def read(self) -> int:
+        """Bytes that a product reads of it."""
+        return self.dtype.itemsize * self.entries
+
     @abstractmethod
     def least_block(self, m: int) -> int:
         """Fewest rows of a block in a walk through m rows."""

@@ -64,6 +64,10 @@ class Sparse(Matrix):
         """Memory that it takes: at most twice, with an index of 4 bytes beside every entry."""
         return 2 * (self.dtype.itemsize + 4) * self.entries
 
+    @property
+    def read(self) -> int:
+        return (self.dtype.itemsize + 4) * self.entries
+
     def least_block(self, m: int) -> int:
         return 1  # blocks are made dense
 

@@ -4,15 +4,18 @@ from .base import ANY, Rule, Solver
 from .descent import hals
 from .multiplicative import lee_seung
 from .repeated import while_it_pays
-from .table import AUTO, FASTEST, SOLVERS, solver_called
+from .table import AUTO, FASTEST, MEASURED, SOLVERS, Fastest, fastest, solver_called
 
 __all__ = [
     "ANY",
     "AUTO",
     "FASTEST",
+    "MEASURED",
     "SOLVERS",
+    "Fastest",
     "Rule",
     "Solver",
+    "fastest",
     "hals",
     "lee_seung",
     "solver_called",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
+from ..backends import Backend
 from . import gradient, pivoting
 from .base import ANY, Solver
 from .descent import hals
@@ -21,9 +23,43 @@ SOLVERS: dict[str, Solver] = {
 
 AUTO = "auto"
 FASTEST = "hals"
-"""What 'auto' takes: first to a given error wherever it was measured (on CPUs, see bench/)."""
+"""What 'auto' takes where nothing was measured: the fastest wherever something was."""
+
+MEASURED: dict[tuple[str, str, str], tuple[str, str]] = {
+    ("numpy", "CPU", "float64"): ("hals", "cpu-2026-11-25-time-to-error-*-float64.json"),
+    ("numpy", "CPU", "float32"): ("hals", "cpu-2026-11-25-time-to-error-*-float32.json"),
+}
+"""What takes the least time to an error, by backend, device (CPU or GPU) and dtype; and the files
+in ``bench/results``, all of dense images, that say so.
+
+A line needs its files: ``tests/solvers/test_fastest.py`` reads them. ``bench/on_gpu.py`` makes one.
+"""
+
+
+@dataclass(frozen=True)
+class Fastest:
+    """What 'auto' takes somewhere, and why: what was measured, or that nothing was.
+
+    Attributes
+    ----------
+    solver : str
+    because : str
+    """
+
+    solver: str
+    because: str
+
+
+def fastest(backend: Backend, dtype: str) -> Fastest:
+    """What 'auto' takes on the device of a backend."""
+    found = backend.probe()
+    device = "GPU" if found.accelerated else "CPU"
+    if (backend.name, device, dtype) not in MEASURED:
+        return Fastest(FASTEST, f"not measured with {backend.name} on {found.device or device}")
+    solver, files = MEASURED[backend.name, device, dtype]
+    return Fastest(solver, f"measured on dense images, see bench/results/{files}")
 
 
 def solver_called(name: str) -> Solver:
-    """The solver of that name; of 'auto', the fastest."""
+    """The solver of that name; for 'auto', while there is no problem yet, `FASTEST`."""
     return SOLVERS[FASTEST if name == AUTO else name]

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from nmf_accel import __version__, backends, datasets
 from nmf_accel.cli import main
+from nmf_accel.solvers import fastest
 
 MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 MAIN += "from nmf_accel.cli import main; main(prog_name='nmf-accel')"
@@ -38,7 +39,12 @@ class TestBackends:
             assert row.split()[1] == ("yes" if found.usable else "no")
             assert found.reason in row
             assert found.device in row
-        assert rows[-1].startswith(f"auto picks {backends.resolve('auto').name}")
+        chosen, *solver = rows[-3:]
+        assert chosen.startswith(f"auto picks {backends.resolve('auto').name}")
+        for row, dtype in zip(solver, ("float64", "float32"), strict=True):
+            choice = fastest(backends.resolve("auto"), dtype)
+            words = f"solver auto picks {choice.solver} for {dtype} there: {choice.because}"
+            assert row == words
 
     def test_a_broken_one_does_not_break_the_table(self, monkeypatch):
         broken = backends.Probe(False, "libcuda.so.1 is missing; pip install it")
@@ -98,7 +104,7 @@ class TestData:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["backends"], ["fit"], ["verify"], ["data"], ["data", "fetch"]]
+    "command", [[], ["backends"], ["fit"], ["bench"], ["verify"], ["data"], ["data", "fetch"]]
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(command, flag):

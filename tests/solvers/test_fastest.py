@@ -1,0 +1,115 @@
+"""What 'auto' takes is what the files named beside it say; without figures it says so."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmf_accel import Factorization, backends, nmf
+from nmf_accel.solvers import FASTEST, MEASURED, SOLVERS, fastest, table
+
+RESULTS = Path(__file__).parents[2] / "bench" / "results"
+A = np.random.default_rng(0).random((12, 9))
+
+
+def said_by(file):
+    """Backends, devices and dtypes of a file in ``bench/results``, and the solver first each time.
+
+    Of ``bench/test_time_to_error.py``, a case a file; or of ``bench/on_gpu.py``, with many.
+    """
+    record = json.loads(file.read_text())
+    if "curves" in record:
+        about = record["about"]
+        times = {
+            row["solver"].partition(",")[0]: row["mu, 1000 iterations"]
+            for row in reversed(about["seconds_to"])  # the plain form of a solver comes first
+            if row["solver"].partition(",")[0] in SOLVERS and row["mu, 1000 iterations"]
+        }
+        [backend] = {*about["versions"], "numpy"} & {*backends.BACKENDS} - (
+            {"numpy"} if len({*about["versions"]} & {*backends.BACKENDS}) > 1 else set()
+        )
+        return [(backend, about["device"][:3], about["dtype"], min(times, key=times.get))]
+    found = []
+    for case in record["steps"]["time an iteration"]["figures"]:
+        for name in {x["backend"] for x in case["timings"] if not x["not_measured"]}:
+            here = [x for x in case["timings"] if x["backend"] == name]
+            best = min(here, key=lambda x: x["seconds_to_target"])
+            device = "GPU" if best["accelerated"] else "CPU"
+            found.append((name, device, best["dtype"], best["solver"]))
+    return found
+
+
+@pytest.mark.parametrize(("where", "taken"), MEASURED.items(), ids=str)
+def test_the_files_say_what_the_table_says(where, taken):
+    solver, pattern = taken
+    files = sorted(RESULTS.glob(pattern))
+    assert files
+    for file in files:
+        told = [x[3] for x in said_by(file) if x[:3] == where]
+        assert told, f"{file.name} says nothing of {where}"
+        assert set(told) == {solver}, file.name
+
+
+def test_a_file_of_on_gpu_is_understood(tmp_path):
+    def timing(backend, solver, reached, gpu):
+        about = {"backend": backend, "dtype": "float64", "accelerated": gpu, "not_measured": ""}
+        return {**about, "solver": solver, "seconds_to_target": reached}
+
+    timings = [timing("cupy", "mu", 2, True), timing("cupy", "hals", 3, True)]
+    timings += [timing("numpy", "hals", 3, False), {"backend": "jax", "not_measured": "why"}]
+    file = tmp_path / "gpu.json"
+    file.write_text(
+        json.dumps({"steps": {"time an iteration": {"figures": [{"timings": timings}]}}})
+    )
+    assert sorted(said_by(file)) == [
+        ("cupy", "GPU", "float64", "mu"),
+        ("numpy", "CPU", "float64", "hals"),
+    ]
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """NumPy, as if it ran on a GPU."""
+    found = backends.Probe(True, device="NVIDIA H100", version="1", accelerated=True)
+    monkeypatch.setitem(backends.get("numpy").__dict__, "_probed", found)
+
+
+def test_measured_on_a_cpu():
+    choice = fastest(backends.get("numpy"), "float32")
+    assert choice.solver == "hals"
+    assert choice.because == (
+        "measured on dense images, see bench/results/cpu-2026-11-25-time-to-error-*-float32.json"
+    )
+
+
+@pytest.mark.usefixtures("gpu")
+def test_not_measured_on_a_gpu():
+    choice = fastest(backends.get("numpy"), "float64")
+    assert choice.solver == FASTEST
+    assert choice.because == "not measured with numpy on NVIDIA H100"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_line_of_the_table_is_all_it_takes(monkeypatch):
+    monkeypatch.setitem(table.MEASURED, ("numpy", "GPU", "float64"), ("apg", "gpu.json"))
+    result = nmf(A, 2, solver="auto", max_iter=3, backend="numpy")
+    assert result.settings["solver"] == "apg"
+    assert result.settings["inner"] == SOLVERS["apg"].inner
+    assert result.settings["why_solver"].endswith("bench/results/gpu.json")
+    np.testing.assert_array_equal(result.W, nmf(A, 2, solver="apg", max_iter=3, backend="numpy").W)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_result_says_that_nothing_was_measured(tmp_path):
+    result = nmf(A, 2, solver="auto", max_iter=3, backend="numpy")
+    result.save(tmp_path / "f.npz")
+    found = Factorization.load(tmp_path / "f.npz").settings
+    assert (found["solver"], found["why_solver"]) == (
+        FASTEST,
+        "auto: not measured with numpy on NVIDIA H100",
+    )
+
+
+def test_a_solver_that_the_caller_chose_needs_no_reason():
+    assert "why_solver" not in nmf(A, 2, solver="hals", max_iter=3).settings

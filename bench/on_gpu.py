@@ -152,7 +152,11 @@ STEPS = {
         pytest("bench/test_sweep.py", "-m", "gpu", "--benchmark-json={file}"),
         benchmarks,
     ),
-    # The variants of a kernel, graphs beside plain calls: a line here for each.
+    "variants": Step(
+        2,
+        pytest("bench/test_variants.py", "-m", "gpu", "--benchmark-json={file}"),
+        benchmarks,
+    ),
 }
 """What is done, in this order; time that a step leaves goes to those after it."""
 

@@ -30,7 +30,7 @@ settings.load_profile("suite")
 
 # Thousands of iterations over CryptoPunks show how a device rounds, and the stand-in rounds as
 # NumPy does: of the tests on CuPy these are a GPU's alone.
-ONLY_A_DEVICE_KNOWS = {"punk_oracle", "punk_run"}
+ONLY_A_DEVICE_KNOWS = {"punks", "punk_oracle", "punk_run"}
 
 
 def pytest_collection_modifyitems(config, items):

@@ -32,8 +32,8 @@ class Commands(click.Group):
             raise
         except REFUSALS as error:
             raise click.UsageError(str(error)) from error
-        except OSError as error:
-            raise click.ClickException(str(error)) from error
+        except (OSError, MemoryError) as error:
+            raise click.ClickException(str(error) or "the memory is not enough") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -66,8 +66,9 @@ def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
 
 
 def _problem(name: str, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:
-    if not np.isfinite(A.norm2) or (mean > 0 and A.norm2 == 0):
-        what = "underflow" if A.norm2 == 0 else "overflow"
+    limits = np.finfo(A.dtype)  # whatever precision ‖A‖² was summed in
+    if not A.norm2 <= limits.max or (mean > 0 and A.norm2 < limits.smallest_normal):
+        what = "underflow" if A.norm2 < limits.smallest_normal else "overflow"
         raise ValueError(
             f"the squares of {name}'s entries {what} {A.dtype.name}; divide {name} by its maximum"
         )

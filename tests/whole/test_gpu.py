@@ -1,5 +1,8 @@
 """A GPU does what only a GPU can show; ``pytest -m gpu`` also runs every other test on CuPy."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import CUPY, assert_histories_agree, assert_parity, require_or_skip
@@ -43,6 +46,27 @@ def test_float32_products_are_not_tf32(gpu):
         product = gpu.to_numpy(gpu.matmul(*(gpu.asarray(x, x.dtype) for x in (a, b))))
     exact = a.astype(np.float64) @ b
     assert np.abs(product / exact - 1).max() < 1e-5  # TF32 is off by 1e-4 and more
+
+
+TF32_SCRIPT = """
+import sys, numpy
+from nmf_accel import nmf
+A = numpy.random.default_rng(0).uniform(size=(512, 600))
+result = nmf(A, 64, max_iter=50, solver="hals", dtype="float32", backend="cupy")
+numpy.save(sys.stdout.buffer, result.W)
+"""
+
+
+def test_cupys_variable_for_tf32_changes_nothing(monkeypatch):
+    found = backends.probe("cupy")
+    require_or_skip("cupy", found.usable and found.accelerated, found.reason)
+    outputs = []
+    for asked in "01":
+        monkeypatch.setenv("CUPY_TF32", asked)
+        command = [sys.executable, "-c", TF32_SCRIPT]
+        outputs.append(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert len(outputs[0]) > 512 * 64 * 4
+    assert outputs[0] == outputs[1]
 
 
 def test_device_in_device_out(gpu, sprites):
@@ -130,7 +154,9 @@ def test_cupy_waits_for_the_device_once_a_chunk(gpu, sprites, monkeypatch):
         nmf(sprites, 4, max_iter=max_iter, backend="cupy", **every)
         return len(waits)
 
-    assert 0 < waits_of(8) == waits_of(256)
+    captures = 2  # waits, once a run that is long enough: before a graph is captured
+    assert 0 < waits_of(8) == waits_of(256) - captures
+    assert waits_of(512) - waits_of(256) == waits_of(768) - waits_of(512) == 1
 
 
 @pytest.mark.parametrize("gpu", ["jax"], indirect=True)

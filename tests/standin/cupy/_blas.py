@@ -162,11 +162,14 @@ def _batch(name, pointers, entries, batch, kind):
 
     def parts():
         found = []
+        there, bytes_ = None, None
         for place in places.tolist():
-            there = _memory.block_at(place, entries * size)
-            if there is None:
-                raise Refused(f"{name} is not wholly in memory that is in use", EXECUTION_FAILED)
-            bytes_ = there.array.reshape(-1, order="A").view(np.uint8)
+            end = place + entries * size
+            if there is None or not there.ptr <= place <= end <= there.ptr + there.size:
+                there = _memory.block_at(place, entries * size)
+                if there is None:
+                    raise Refused(f"{name} is not wholly in memory in use", EXECUTION_FAILED)
+                bytes_ = there.array.reshape(-1, order="A").view(np.uint8)
             found.append(np.ndarray(entries, KINDS[kind], bytes_, place - there.ptr))
         return found
 
@@ -195,11 +198,14 @@ def substitute(number, ta, n, nrhs, a, lda, pivots, b, ldb, wrong, batch, kind):
     ctypes.c_int.from_address(wrong).value = 0
 
     def run():
-        for A, B in zip(parts_a(), parts_b(), strict=True):
-            size = KINDS[kind].itemsize
-            A = np.lib.stride_tricks.as_strided(A, (n, n), (size, lda * size))
-            X = np.lib.stride_tricks.as_strided(B, (n, nrhs), (size, ldb * size))
-            X[...] = np.linalg.solve(A.T if ta else A, X)
+        size, parts = KINDS[kind].itemsize, parts_b()
+        systems, right = np.stack(parts_a()), np.stack(parts)
+        by_columns = np.lib.stride_tricks.as_strided
+        A = by_columns(systems, (batch, n, n), (systems.strides[0], size, lda * size))
+        X = by_columns(right, (batch, n, nrhs), (right.strides[0], size, ldb * size))
+        X[...] = np.linalg.solve(A.mT if ta else A, X)
+        for place, solved in zip(parts, right, strict=True):
+            place[...] = solved
 
     _stream.submit("cublas getrsBatched", run, [*blocks_a, *blocks_b], [], 0)
 

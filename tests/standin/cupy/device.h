@@ -86,7 +86,8 @@ static Fiber* fibers;
 static unsigned char* stacks;
 static jmp_buf scheduler;
 static int current;
-static uint64_t slots[MOST];
+static uint64_t slots[2][MOST];
+static unsigned exchanges[MOST];  // how many a thread has taken part in
 static void (*body)();
 
 static __attribute__((noinline)) void wait(State state, unsigned mask) {
@@ -150,6 +151,7 @@ static int run_block(int n, bool backwards) {
     }
     for (int t = 0; t < n; ++t) {
         fibers[t].state = READY;
+        exchanges[t] = 0;
         fibers[t].index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
     }
     for (int warps = (n + 31) / 32;;) {
@@ -176,10 +178,11 @@ static inline void __syncwarp(unsigned mask = 0xffffffffu) { standin::wait(stand
 template <class T> static T standin_exchange(unsigned mask, T value, int from) {
     static_assert(sizeof(T) <= 8, "at most 8 bytes");
     int me = standin::current;
-    memcpy(&standin::slots[me], &value, sizeof(T));
+    // By turns in two places: nobody writes to one before all have passed the other's barrier.
+    uint64_t* slots = standin::slots[standin::exchanges[me]++ & 1];
+    memcpy(&slots[me], &value, sizeof(T));
     __syncwarp(mask);
-    memcpy(&value, &standin::slots[(me & ~31) + from], sizeof(T));
-    __syncwarp(mask);
+    memcpy(&value, &slots[(me & ~31) + from], sizeof(T));
     return value;
 }
 static inline int standin_lane() { return standin::current & 31; }
@@ -201,13 +204,13 @@ template <class T> static T __shfl_up_sync(unsigned mask, T v, unsigned by, int 
 }
 static unsigned __ballot_sync(unsigned mask, int yes) {
     int me = standin::current;
-    standin::slots[me] = yes != 0;
+    uint64_t* slots = standin::slots[standin::exchanges[me]++ & 1];
+    slots[me] = yes != 0;
     __syncwarp(mask);
     unsigned found = 0;
     for (int k = 0; k < 32; ++k)
         if (mask >> k & 1 && standin::fibers[(me & ~31) + k].state != standin::DONE)
-            found |= (unsigned)standin::slots[(me & ~31) + k] << k;
-    __syncwarp(mask);
+            found |= (unsigned)slots[(me & ~31) + k] << k;
     return found;
 }
 static inline int __any_sync(unsigned mask, int yes) { return __ballot_sync(mask, yes) != 0; }

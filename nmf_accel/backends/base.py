@@ -182,11 +182,18 @@ class Backend(ABC):
         """
         return function
 
-    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
+    def repeat_while(
+        self,
+        function: Callable[[State], State],
+        state: State,
+        limit: int,
+        *,
+        cheap: bool = False,
+    ) -> State:
         """Apply a pure function while any of ``state[1]`` is true, at most `limit` times.
 
-        A run whose ``state[1]`` is false must come out of the function as it went in, but for
-        what is counted: where it is cheaper, the function is applied `limit` times.
+        A run whose ``state[1]`` is false must come out of the function as it went in. So a
+        function that is `cheap` may be applied in vain, rather than to wait for the device.
         """
         for _ in range(limit):
             if not bool(self.xp.any(state[1])):  # waits for the device

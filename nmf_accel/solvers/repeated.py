@@ -37,7 +37,7 @@ class Repeated:
 
         unknown = xp.full(runs, -1.0, dtype=xp.float64)
         state = (X, xp.ones(runs, dtype=xp.bool), unknown)
-        return backend.repeat_while(again, state, self.limit)[0]
+        return backend.repeat_while(again, state, self.limit, cheap=True)[0]
 
 
 def accept_where_going(

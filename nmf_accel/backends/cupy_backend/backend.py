@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,18 @@ from .kernels import KERNELS, elementwise, inner
 from .workspace import Workspaces
 
 UNASKED = 20
-"""Most repeats without asking the device whether they are still needed."""
+"""Most cheap repeats without asking the device whether they are still needed."""
+
+
+@cache
+def block_entries(device: int) -> int:
+    """So many that the device is kept busy, in a part of its memory.
+
+    Not of what is free just now, on which no result is to depend.
+    """
+    import cupy
+
+    return int(min(2**24, cupy.cuda.Device(device).mem_info[1] // 512))
 
 
 def _is_sparse(x: object) -> bool:
@@ -42,7 +53,7 @@ class CupyBackend(Backend):
     kinds = (RawDense, RawSparse)
     kernels = KERNELS
     # Graphs have a state and products of their own, beside what the loop holds.
-    states_at_once = 11
+    states_at_once = 12
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"
 
     def __init__(self) -> None:
@@ -64,8 +75,12 @@ class CupyBackend(Backend):
 
     def probe(self) -> Probe:
         found = super().probe()
-        # In a scope, that of the device where the data lies.
-        return replace(found, device=_name_of_device()) if found.usable else found
+        if not found.usable:
+            return found
+        try:  # in a scope, that of the device where the data lies
+            return replace(found, device=_name_of_device())
+        except RuntimeError:  # it was there when it was probed
+            return found
 
     def versions(self) -> dict[str, str]:
         import cupy
@@ -120,15 +135,21 @@ class CupyBackend(Backend):
         total: Array = inner(self, x, y)
         return total
 
-    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
-        if limit > UNASKED:
-            if self.workspaces.captured:
-                raise NotCapturableError
-            return super().repeat_while(function, state, limit)
-        # To repeat in vain, which changes nothing, takes less time than to wait for the device.
-        for _ in range(limit):
-            state = function(state)
-        return state
+    def repeat_while(
+        self,
+        function: Callable[[State], State],
+        state: State,
+        limit: int,
+        *,
+        cheap: bool = False,
+    ) -> State:
+        if cheap and limit <= UNASKED:
+            for _ in range(limit):
+                state = function(state)
+            return state
+        if self.workspaces.captured:
+            raise NotCapturableError
+        return super().repeat_while(function, state, limit)
 
     def program(self, step: Step, constants: tuple[Any, ...]) -> Program:
         plain = super().program(step, constants)
@@ -150,7 +171,9 @@ class CupyBackend(Backend):
 
     @property
     def block_entries(self) -> int:
-        return min(2**24, self.free_memory() // 64)  # to keep the device busy, in a part of it
+        import cupy
+
+        return block_entries(cupy.cuda.runtime.getDevice())
 
     def release_memory(self) -> None:
         import cupy

@@ -69,11 +69,14 @@ class Blas:
     """
 
     def __init__(self, stream: Any, workspace: Any = None) -> None:
+        while _retired:
+            _destroy(_retired.pop())
         handle = POINTER()
         check(library().cublasCreate_v2(ctypes.byref(handle)))
         self.handle, self.workspace = handle, workspace
-        # Not at the end of the process: the driver may be gone by then.
-        weakref.finalize(self, library().cublasDestroy_v2, handle).atexit = False
+        # Not at once, since that waits for the device, which breaks a capture under way; and not
+        # at the end of the process, when the driver may be gone.
+        weakref.finalize(self, _retired.append, handle).atexit = False
         check(library().cublasSetStream_v2(handle, stream.ptr))
         if workspace is not None:  # after the stream, which would take it away again
             size = workspace.nbytes
@@ -123,6 +126,16 @@ class Blas:
         substitute, wrong = getattr(library(), f"cublas{letter}getrsBatched"), INT()
         right = (of_b.data.ptr, d, ctypes.byref(wrong), count)
         check(substitute(self.handle, 0, d, 1, *lu, *right))
+
+
+_retired: list[Any] = []
+"""Handles that nobody uses any more; destroyed before the next one is made."""
+
+
+def _destroy(handle: Any) -> None:
+    """Free a handle, whose stream may be gone."""
+    check(library().cublasSetStream_v2(handle, None))
+    check(library().cublasDestroy_v2(handle))
 
 
 LETTERS = {"f": ("S", ctypes.c_float), "d": ("D", ctypes.c_double)}

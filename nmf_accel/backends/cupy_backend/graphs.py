@@ -53,7 +53,8 @@ class Replaying:
             except (RuntimeError, MemoryError) as error:
                 self.possible = False
                 warnings.warn(f"no CUDA graph, but launch by launch: {error}", stacklevel=2)
-            self.captured = None
+        if count < SHORTEST or not self.possible:
+            self.captured = None  # a last short chunk, which needs memory of its own
         return self.plain(state, count, record_every)
 
     def _captured_for(self, state: State, record_every: int, count: int) -> Captured:
@@ -148,6 +149,7 @@ class Captured:
         """A graph of so many records, and what has to live as long."""
         import cupy
 
+        self.count.fill(0)  # the warm-up writes to the history too
         cupy.cuda.get_current_stream().synchronize()  # what state and constants wait for is done
         cupy.get_default_memory_pool().free_all_blocks()  # or the other pool could not have it
         stream = cupy.cuda.Stream(non_blocking=True)
@@ -163,4 +165,4 @@ class Captured:
                     self._advance(records)
                 finally:  # also after an error, or the stream would be lost
                     graph = stream.end_capture()
-        return graph, pool, workspace
+        return graph, pool, workspace, stream

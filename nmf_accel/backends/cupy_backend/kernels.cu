@@ -17,16 +17,19 @@ typedef long long i64;  // arrays may have more entries than an int counts
 #define GROUP 8    // accumulators of a thread
 #define SLICES 8   // consecutive threads; they belong to one warp
 #define STREAMED 64  // columns of G in shared memory at a time
-// X's rows in shared memory begin so that 4 columns x 8 slices of a warp hit different banks.
-#define PITCH (TILE + 16 / (int)sizeof(number))
+// Rows in shared memory are 16 bytes longer than need be. So the 4 columns x 8 slices of a warp hit
+// different banks of X (with a TILE of 4 in float, two of them the same), and of G.
+#define PAD (16 / (int)sizeof(number))
+#define PITCH (TILE + PAD)
+#define G_PITCH (GROUP + PAD)
 
 extern "C" __global__ void __launch_bounds__(TILE * SLICES, 4)
 descend(const number* X, const number* N, const number* G, number l1, number l2, int d, int n,
         int tiles, number* out) {
     extern __shared__ __align__(16) unsigned char shared[];
     number* x = (number*)shared;         // (d, PITCH), TILE of which are used
-    number* g = x + d * PITCH;           // (STREAMED, GROUP), G transposed
-    number* diagonal = g + STREAMED * GROUP;  // (GROUP, GROUP)
+    number* g = x + d * PITCH;           // (STREAMED, G_PITCH), GROUP of which: G transposed
+    number* diagonal = g + STREAMED * G_PITCH;  // (GROUP, GROUP)
 
     const int slice = threadIdx.x, column = threadIdx.y;
     const int thread = column * SLICES + slice, threads = TILE * SLICES;
@@ -48,7 +51,7 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
             __syncthreads();  // x is there, and nobody needs the last g and diagonal any more
             for (int k = thread; k < STREAMED * GROUP; k += threads) {
                 const int b = k / STREAMED, j = k % STREAMED;
-                g[j * GROUP + b] = a + b < d && j0 + j < d
+                g[j * G_PITCH + b] = a + b < d && j0 + j < d
                     ? G[(i64)(a + b) * d + j0 + j] + (a + b == j0 + j ? l2 : number(0))
                     : number(0);
             }
@@ -63,7 +66,7 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
             for (int j = slice; j < end; j += SLICES) {
                 const number xj = x[(j0 + j) * PITCH + column];
 #pragma unroll
-                for (int b = 0; b < GROUP; ++b) rest[b] += g[j * GROUP + b] * xj;
+                for (int b = 0; b < GROUP; ++b) rest[b] += g[j * G_PITCH + b] * xj;
             }
         }
 #pragma unroll

@@ -22,6 +22,8 @@ ROUNDS = 8
 SYSTEMS = 2**24
 """Entries of the systems of 'bpp' that are solved at once, unless that makes more than BLOCKS."""
 BLOCKS = 32
+MOST_SYSTEMS = 65_535
+"""Of a call; cuBLAS has failed with more than 524,280 (a report of PyTorch, issue 97211)."""
 
 
 def multiply_divide(backend: Any, x: Array, n: Array, d: Array, penalty: Any) -> Array:
@@ -54,7 +56,7 @@ def descend(backend: Any, X: Any, model: Any, penalty: Any) -> Any:
 def shared_bytes(dtype: Any, d: int, tile: int) -> int:
     """Shared memory of a block of `descend`; as in kernels.cu."""
     group, streamed, size = 8, 64, np.dtype(dtype).itemsize
-    return int((d * (tile + 16 // size) + streamed * group + group**2) * size)
+    return int((d * (tile + 16 // size) + streamed * (group + 16 // size) + group**2) * size)
 
 
 def most_rows(dtype: Any) -> int:
@@ -199,7 +201,7 @@ def solve_passive(backend: Any, G: Any, N: Any, F: Any, going: Any) -> Any:
     runs, d, n = N.shape
     b = cupy.ascontiguousarray(cupy.where(F, N, N.dtype.type(0)).mT).reshape(-1, d)
     f, G = cupy.ascontiguousarray(F.mT), cupy.ascontiguousarray(G)
-    most = max(SYSTEMS // d**2, runs * -(-n // BLOCKS))
+    most = min(max(SYSTEMS // d**2, runs * -(-n // BLOCKS)), MOST_SYSTEMS)
     for first in range(0, runs * n, most):
         count = min(most, runs * n - first)
         systems = cupy.empty((count, d, d), dtype=N.dtype)

@@ -162,10 +162,17 @@ class JaxBackend(Backend):
         fused: Kernel = _jitted(function)
         return fused
 
-    def repeat_while(self, function: Callable[[State], State], state: State, limit: int) -> State:
-        accelerated = self.probe().accelerated
+    def repeat_while(
+        self,
+        function: Callable[[State], State],
+        state: State,
+        limit: int,
+        *,
+        cheap: bool = False,
+    ) -> State:
+        unasked = cheap and self.probe().accelerated
         going = lambda state: self.xp.any(state[1])  # noqa: E731
-        return repeated(function, state, going, limit, accelerated=accelerated)
+        return repeated(function, state, going, limit, unasked=unasked)
 
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         import jax

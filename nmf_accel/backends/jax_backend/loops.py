@@ -50,14 +50,14 @@ def repeated(
     going: Callable[[Carry], Any],
     limit: int,
     *,
-    accelerated: bool,
+    unasked: bool,
 ) -> Carry:
     """Apply a function while `going` says so, at most `limit` times; see `Backend.repeat_while`."""
     from jax.lax import fori_loop, while_loop
 
-    if accelerated and limit <= LONGEST_UNASKED:
-        unasked: Carry = fori_loop(0, limit, lambda _, x: function(x), carry)
-        return unasked
+    if unasked and limit <= LONGEST_UNASKED:
+        in_vain: Carry = fori_loop(0, limit, lambda _, x: function(x), carry)
+        return in_vain
     _, asked = while_loop(
         lambda x: (x[0] < limit) & going(x[1]), lambda x: (x[0] + 1, function(x[1])), (0, carry)
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nmf_accel import backends, nmf
-from nmf_accel.backends.cupy_backend import graphs
+from nmf_accel.backends.cupy_backend import cublas, graphs
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, Penalty
@@ -120,15 +120,33 @@ class TestGraphs:
             expected = alone.advance(48)
         np.testing.assert_allclose(after, expected[:, :, [0, 2]], rtol=1e-12)
 
-    @pytest.mark.parametrize("case", ["bpp", "sparse", "short"])
+    def test_nothing_is_written_beyond_the_history(self, cupy, monkeypatch):
+        loop, places, raw = loop_of("mu"), [], graphs.raw
+
+        def noted(name, dtype):
+            def launch(grid, block, arguments):
+                if not cupy.cuda.get_current_stream().is_capturing():
+                    places.append(int(arguments[5][0]))
+                raw(name, dtype)(grid, block, arguments)
+
+            return launch
+
+        monkeypatch.setattr(graphs, "raw", noted)
+        for count in (48, graphs.LONGEST_CHUNK, 5):  # the last one captures another graph
+            loop.advance(count)
+        assert len(places) == 16 + 1
+        assert max(places) < graphs.LONGEST_CHUNK
+
+    @pytest.mark.parametrize("case", ["bpp", "bpp of a small rank", "sparse", "short"])
     def test_some_runs_go_launch_by_launch(self, ledger, case):
         from scipy.sparse import csr_array
 
         A = np.eye(8) + 0.1
-        options = {"solver": "bpp" if case == "bpp" else "mu", "backend": "cupy"}
+        options = {"solver": "bpp" if "bpp" in case else "mu", "backend": "cupy"}
+        rank = 6 if case == "bpp" else 2  # of which 20 exchanges may be all that there are
         with ledger.counted() as count:
-            max_iter = graphs.WARM_UP if case == "short" else 200
-            nmf(csr_array(A) if case == "sparse" else A, 2, max_iter=max_iter, **options)
+            max_iter = {"short": graphs.WARM_UP, "sparse": 200}.get(case, 40)
+            nmf(csr_array(A) if case == "sparse" else A, rank, max_iter=max_iter, **options)
         assert count["graph"] == count["captured"] == 0
 
     def test_what_cannot_be_captured_is_said_and_not_tried_again(self, monkeypatch):
@@ -180,6 +198,20 @@ class TestGraphs:
             np.testing.assert_array_equal(x.get(), y)
         expected.advance(48)
         np.testing.assert_array_equal(loop.advance(160), expected.advance(160))
+
+    def test_a_handle_is_destroyed_when_no_stream_captures(self, cupy, ledger):
+        backend = backends.get("cupy")
+        with cupy.cuda.Stream(non_blocking=True):
+            workspace = backend.workspaces.here
+        handle = workspace.blas.handle
+        backend.workspaces._of = {
+            key: x for key, x in backend.workspaces._of.items() if x is not workspace
+        }
+        del workspace
+        assert handle in cublas._retired
+        with cupy.cuda.Stream(non_blocking=True):
+            assert backend.workspaces.here
+        assert handle not in cublas._retired
 
     def test_other_streams_and_threads_have_workspaces_of_their_own(self, cupy):
         backend = backends.get("cupy")

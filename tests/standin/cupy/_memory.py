@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from bisect import bisect_right, insort
 
@@ -192,8 +193,8 @@ class Block:
             insort(_starts, self.ptr)
             _blocks[self.ptr] = weakref.ref(self)
 
-    def __del__(self):
-        if hasattr(self, "ptr"):
+    def __del__(self, finalizing=sys.is_finalizing):
+        if hasattr(self, "ptr") and not finalizing():  # else what it needs may be gone
             if self.size and _blocks[self.ptr]() in (None, self):
                 del _blocks[self.ptr]
                 del _starts[bisect_right(_starts, self.ptr) - 1]

@@ -154,7 +154,7 @@ def test_what_failed_in_pytest_is_told(module, tmp_path):
         capture_output=True,
         cwd=tmp_path,
     )
-    found = module.tested(file)
+    found = importlib.import_module("steps").tested(file)
     assert (found["tests"], found["failures"]) == (2, 1)
     [wrong] = found["wrong"]
     assert wrong["test"].endswith("test_it.test_a")
@@ -165,7 +165,7 @@ def test_scikit_learn_is_said_not_to_be_measured(module, tmp_path):
     file = tmp_path / "benchmarks.json"
     stats, info = {"median": 2.0, "rounds": 5}, {"ratios": {"products": 1.5}, "n": 500}
     file.write_text(json.dumps({"benchmarks": [{"name": "x", "stats": stats, "extra_info": info}]}))
-    [row] = module.benchmarks(file)
+    [row] = importlib.import_module("steps").benchmarks(file)
     assert row["ratios"] == {"scikit-learn": "not measured", "products": 1.5}
     assert (row["case"], row["seconds"], row["n"]) == ("x", 2.0, 500)
 

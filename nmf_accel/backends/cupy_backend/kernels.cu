@@ -1,4 +1,5 @@
-// The CUDA kernels of the CuPy backend, compiled with -DNUMBER=float or double by `sources.py`.
+// The CUDA kernels of the CuPy backend, compiled by `sources.py`, which defines NUMBER (float or
+// double) and the sizes in capitals.
 //
 // Arrays are (R, d, n) or (R, d, d), by rows, runs outermost. Blocks are numbered in one dimension,
 // those of a run together, since the second may have 65,535 at most.
@@ -14,9 +15,6 @@ typedef long long i64;  // arrays may have more entries than an int counts
 // at once: every X is read once a group, and every G is the same for all columns. Then its
 // rows are solved in order with the GROUP x GROUP part of G alone. So the chain of steps that wait
 // for each other is d / GROUP sums of d / SLICES terms, and d short steps, instead of d sums of d.
-#define GROUP 8    // accumulators of a thread
-#define SLICES 8   // consecutive threads; they belong to one warp
-#define STREAMED 64  // columns of G in shared memory at a time
 // Rows in shared memory are 16 bytes longer than need be. So the 4 columns x 8 slices of a warp hit
 // different banks of X (with a TILE of 4 in float, two of them the same), and of G.
 #define PAD (16 / (int)sizeof(number))
@@ -105,7 +103,6 @@ descend(const number* X, const number* N, const number* G, number l1, number l2,
 // --------------------------------------------------------------------------------------------
 // Sums over a run in float64, in one launch, and the same bits every time: every block leaves its
 // part, and the last one to arrive adds the parts. `arrived` (R,) is zero before and after.
-#define THREADS 256  // and most blocks of a run
 
 // The sum of what the threads of a block bring, in all of them.
 __device__ double block_sum(double mine) {

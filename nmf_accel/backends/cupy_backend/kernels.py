@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
-from .sources import TILES, raw
+from .sources import SIZES, TILES, raw
 
 SHARED = 48 * 2**10
 """Bytes of shared memory that a block has on every device, unasked."""
 
-THREADS = 256
-"""Of a block of a sum, and most blocks of a run; as in kernels.cu."""
+THREADS = SIZES["THREADS"]
 ROUNDS = 8
 """Entries that a thread of a sum goes through before another block pays."""
 
@@ -54,9 +53,10 @@ def descend(backend: Any, X: Any, model: Any, penalty: Any) -> Any:
 
 
 def shared_bytes(dtype: Any, d: int, tile: int) -> int:
-    """Shared memory of a block of `descend`; as in kernels.cu."""
-    group, streamed, size = 8, 64, np.dtype(dtype).itemsize
-    return int((d * (tile + 16 // size) + streamed * (group + 16 // size) + group**2) * size)
+    """Shared memory of a block of `descend`: X, a part of G, the part that solves a group."""
+    group, streamed, size = SIZES["GROUP"], SIZES["STREAMED"], np.dtype(dtype).itemsize
+    pad = 16 // size
+    return int((d * (tile + pad) + streamed * (group + pad) + group**2) * size)
 
 
 def most_rows(dtype: Any) -> int:
@@ -84,7 +84,7 @@ def descend_within(X: Any, N: Any, G: Any, penalty: Any) -> Any:
     sizes = np.int32(d), np.int32(n), np.int32(tiles)
     raw("descend", dtype, tile)(
         (runs * tiles,),
-        (8, tile),
+        (SIZES["SLICES"], tile),
         (X, N, G, *weights, *sizes, out),
         shared_mem=shared_bytes(X.dtype, d, tile),
     )

@@ -9,6 +9,10 @@ from typing import Any
 NUMBERS = {"float32": "float", "float64": "double"}
 TILES = (16, 8, 4)
 """Columns of a block of `descend`."""
+SIZES = {"GROUP": 8, "SLICES": 8, "STREAMED": 64, "THREADS": 256}
+"""Of `descend`: rows that are solved as a group, threads of a column (they belong to one warp), and
+columns of G in shared memory at a time; threads of a block of a sum, and most blocks of a run.
+"""
 
 
 def source() -> str:
@@ -18,7 +22,8 @@ def source() -> str:
 
 def options(dtype: str, tile: int = TILES[0]) -> tuple[str, ...]:
     """The compiler's options for a dtype, and for a width of the tiles of `descend`."""
-    return f"-DNUMBER={NUMBERS[dtype]}", f"-DTILE={tile}"
+    names = {"NUMBER": NUMBERS[dtype], "TILE": tile, **SIZES}
+    return tuple(f"-D{name}={value}" for name, value in names.items())
 
 
 @cache

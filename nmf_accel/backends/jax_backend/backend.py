@@ -171,7 +171,11 @@ class JaxBackend(Backend):
         cheap: bool = False,
     ) -> State:
         unasked = cheap and self.probe().accelerated
-        going = lambda state: self.xp.any(state[1])  # noqa: E731
+
+        def going(state: State) -> Array:
+            any_run: Array = self.xp.any(state[1])
+            return any_run
+
         return repeated(function, state, going, limit, unasked=unasked)
 
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:

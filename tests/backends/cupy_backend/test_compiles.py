@@ -1,4 +1,4 @@
-"""The kernels of CuPy's backend compile for every GPU that there is; no GPU is needed for that."""
+"""The kernels of CuPy's backend compile for GPUs of four generations, which needs none."""
 
 import nvrtc
 import pytest

@@ -80,7 +80,7 @@ from ._memory import get_default_memory_pool
 
 globals().update(_functions.FUNCTIONS)
 
-from . import cuda, fft, linalg  # noqa: E402
+from . import cuda, fft, linalg  # noqa: E402  they take names from above
 
 __version__ = "14.2.0"
 shares_memory = _np.shares_memory and (

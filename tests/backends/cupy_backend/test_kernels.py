@@ -225,6 +225,7 @@ VIEWS = {
     "strided": lambda x, y: (x[:, ::2], y[:, :, ::3]),
     "a row": lambda x, y: (x[:, :1], y),
     "a column": lambda x, y: (x, y[:, :, :1]),
+    "an entry": lambda x, y: (x[:1, 3:4, ::5], y[:1, :1]),
     "a turned column": lambda x, y: (y[:, :, :1].mT, y),
 }
 

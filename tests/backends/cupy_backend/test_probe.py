@@ -5,7 +5,7 @@ import pytest
 
 from nmf_accel import backends, nmf, sweep
 from nmf_accel.backends.cupy_backend import CupyBackend, kernels
-from nmf_accel.backends.cupy_backend.cublas import Blas
+from nmf_accel.backends.cupy_backend.cublas import Blas, check
 
 pytestmark = pytest.mark.standin
 
@@ -81,3 +81,26 @@ def test_bpp_goes_into_few_calls_at_any_rank(ledger):
         expected = N.get() * (N.get() > 0.5)
         np.testing.assert_allclose(X.get(), expected, rtol=1e-12)
     assert counts[0] == counts[1] < 15
+
+
+def test_a_device_that_is_gone_keeps_its_name(cupy, monkeypatch):
+    backend = CupyBackend()
+    found = backend.probe()
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceProperties", broken)
+    assert backend.probe() == found
+
+
+def test_what_cublas_says_is_raised():
+    check(0)
+    with pytest.raises(MemoryError, match="no memory on the device"):
+        check(3)
+    with pytest.raises(RuntimeError, match="failed with status 13"):
+        check(13)
+
+
+def test_more_runs_than_there_were_counters(cupy):
+    backend = backends.get("cupy")
+    x = np.arange(3000.0).reshape(1500, 2, 1)
+    for _ in range(2):
+        found = backend.inner(cupy.asarray(x), cupy.asarray(x))
+        np.testing.assert_array_equal(found.get(), (x**2).sum(axis=(1, 2)))

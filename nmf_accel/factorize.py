@@ -162,7 +162,8 @@ def factorize(
         W, H = (given.give_back(x, problem.backend) for x in (result.W, result.H))
         return replace(result, W=W, H=H)
 
-    with problem.backend.scope(problem.A), memory_for(problem, options):
+    backend, product = problem.backend, problem.product(options.rank)
+    with backend.scope(problem.A), backend.sized_for(product), memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
         batch = Batch(problem, options, *starts, checked=callback is not None)
         try:

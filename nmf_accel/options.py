@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from .losses import LOSSES, Loss, Penalties, Penalty
-from .solvers import ANY, AUTO, SOLVERS, Rule, Solver, solver_called
+from .solvers import ANY, AUTO, SOLVERS, Quiet, Solver, Telling, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
 
@@ -183,10 +183,15 @@ class Options:
         """What `solver` names."""
         return solver_called(self.solver)
 
+    def rule(self, watch: Stop | None = None) -> Telling:
+        """The rule of the solver, with `inner`, telling what a stopping rule has to know."""
+        solver, inner = self.method, self.inner or self.method.inner
+        return watch.rule(solver, inner) if watch else Quiet(solver.make(inner))
+
     @property
-    def rule(self) -> Rule:
-        """The rule of the solver, with `inner`."""
-        return self.method.make(self.inner or self.method.inner)
+    def by_columns(self) -> bool:
+        """Whether that rule moves each column of a factor whatever the others are."""
+        return self.method.by_columns(self.inner or self.method.inner)
 
     @property
     def added(self) -> float:

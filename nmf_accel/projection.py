@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .backends import Backend
 from .core import Problem
@@ -30,10 +31,13 @@ ACCURATE = 1e-8
 class Solve:
     """The least-squares problem for H given W, solved, as a step for `Backend.iterate`.
 
+    At most `descents` passes of coordinate descent go before the pivoting.
+
     Compared by identity, as an `Iteration` is.
     """
 
     backend: Backend
+    descents: int
     measures: int = 1
 
     def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Measures]:
@@ -41,7 +45,8 @@ class Solve:
         backend, (H,) = self.backend, state
         model = Quadratic(N, G)
         start2 = violation2(backend, H, model)
-        H = Repeated(hals, DESCENTS)(backend, H, model, NONE)
+        if self.descents:
+            H = Repeated(hals, self.descents)(backend, H, model, NONE)
         H = block_principal_pivoting(backend, H, model, NONE)
         kkt2 = violation2(backend, H, model)
         one = backend.xp.ones_like(start2)
@@ -53,9 +58,15 @@ class Solve:
 
 
 @cache
-def _solve(backend: Backend) -> Solve:
+def _solve(backend: Backend, descents: int) -> Solve:
     """The one `Solve` of a backend."""
-    return Solve(backend)
+    return Solve(backend, descents)
+
+
+def _is_well_conditioned(G: NDArray[np.float64]) -> bool:
+    """Whether a system with G (1, d, d) has one solution, far beyond rounding."""
+    values = np.linalg.eigvalsh(G[0])
+    return bool(values[0] > np.sqrt(np.finfo(G.dtype).eps) * values[-1])
 
 
 def project(
@@ -121,12 +132,17 @@ def project(
         if rows != m:
             raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
         W = checked_factor(problem, "W", W, (m, d))
-        H = solve(problem, W, Penalty(*weights))
+        with problem.backend.sized_for(problem.product(d)):
+            H = solve(problem, W, Penalty(*weights))
         return given.give_back(H, problem.backend)
 
 
-def solve(problem: Problem, W: Array, penalty: Penalty) -> Array:
-    """H (d, n) for W (m, d), on the device; warns if it is not accurate."""
+def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = None) -> Array:
+    """H (d, n) for W (m, d), on the device; warns if it is not accurate.
+
+    It is looked for from an H `near` it, if there is one and the solution is unique, beyond
+    rounding; or from H = 0.
+    """
     backend, xp = problem.backend, problem.backend.xp
     double = np.dtype("float64")
     N = backend.asarray(problem.correlate(W[None, ...]), double)
@@ -138,7 +154,10 @@ def solve(problem: Problem, W: Array, penalty: Penalty) -> Array:
     size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
     size = xp.where(size > 0, size, xp.ones_like(size))
     G, N = G / size / size.mT, N / size
-    (H,), measured = backend.iterate(_solve(backend), (xp.zeros_like(N),), (N, G), 1)
+    start, descents = xp.zeros_like(N), DESCENTS
+    if near is not None and _is_well_conditioned(backend.to_numpy(G)):
+        start, descents = backend.asarray(near, double)[None, ...] * size, 0
+    (H,), measured = backend.iterate(_solve(backend, descents), (start,), (N, G), 1)
     kkt = math.sqrt(float(backend.to_numpy(measured)[0, 0, 0]))
     if not kkt <= ACCURATE:
         warnings.warn(

@@ -8,35 +8,38 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .losses import Model, Penalties
-from .losses.kkt import descent_violation, violation2
-from .solvers import Solver
+from .losses import Model, Penalty, violation2
+from .solvers import Quiet, Solver, Telling
 from .types import Array, Library
 
 Floats = NDArray[np.float64]
 
 
-class Seen(NamedTuple):
-    """What an iteration has at hand when it ends; it measures from no more than that.
+class Half(NamedTuple):
+    """What a half-step has at hand when it ends; a rule measures from no more than that.
+
+    It may be about some of the factor's columns, a block of them; what is measured of blocks is
+    added up.
 
     Attributes
     ----------
-    old_H, old_Wt, H, Wt : arrays
-        The factors before it and after it.
-    of_H, of_W : Model
-        For H given the old W, right at the new H too; for W given the new H, as it was used.
-    penalties : (Penalty, Penalty)
-        On H and on W.
+    old, new : arrays
+        The factor before it and after it: H, or the transpose of W.
+    model : Model
+        For that factor, the other one given. That of H is right at `new`, that of W at `old`;
+        where it is exact, at both.
+    penalty : Penalty
+        On the factor.
+    told : array
+        What the solver told on its way, see `Stop.rule`.
     """
 
     library: Library
-    old_H: Array
-    old_Wt: Array
-    H: Array
-    Wt: Array
-    of_H: Model
-    of_W: Model
-    penalties: Penalties
+    old: Array
+    new: Array
+    model: Model
+    penalty: Penalty
+    told: Any
 
 
 class Start(Protocol):
@@ -54,8 +57,8 @@ class Start(Protocol):
 class Stop(ABC):
     """A stopping rule; `tol` is held against it.
 
-    A rule follows one number of each run: the error, which is recorded anyway, or what
-    `measure2` gives.
+    A rule follows one number of each run: the error, which is recorded anyway, or one of its own,
+    to which both half-steps contribute.
     """
 
     sentence: ClassVar[str]
@@ -63,7 +66,7 @@ class Stop(ABC):
     needs: ClassVar[str] = ""
     """What it needs of a solver, for a message where that is missing."""
     own: ClassVar[bool] = False
-    """Whether it follows a number of its own, from `measure2`, and not the error."""
+    """Whether it follows a number of its own, from `of_H` and `of_W`, and not the error."""
     counts_zeros: ClassVar[bool] = False
     """Whether zero rows and columns of A count in its number at first, as in scikit-learn's."""
     certifies: ClassVar[bool] = False
@@ -73,9 +76,21 @@ class Stop(ABC):
         """Whether the rule makes sense with a solver and so many inner repeats."""
         return True
 
-    def measure2(self, seen: Seen) -> Array:
-        """The square of the number, of each run, in float64: (R,)."""
+    def rule(self, solver: Solver, inner: int) -> Telling:
+        """The solver's rule, telling what this stopping rule has to know of its way: nothing."""
+        return Quiet(solver.make(inner))
+
+    def of_H(self, half: Half) -> Array:
+        """What the half-step of H contributes, of each run, in float64: (R,)."""
         raise NotImplementedError
+
+    def of_W(self, half: Half) -> Array:
+        """What that of W contributes; by default, what that of H would."""
+        return self.of_H(half)
+
+    def square(self, total: Array) -> Array:
+        """The square of the number, from what both contributed: by default, that itself."""
+        return total
 
     def first(self, start: Start) -> Floats | None:
         """The number at the start, (R,); None for that after the first iteration."""
@@ -109,11 +124,13 @@ class Residual(Stop):
     own = True
     certifies = True
 
-    def measure2(self, seen: Seen) -> Array:
-        """The squared norm of the projected gradients, where H is new and W is not."""
-        on_H, on_W = seen.penalties
-        of_H = violation2(seen.library, seen.H, seen.of_H, on_H)
-        return violation2(seen.library, seen.old_Wt, seen.of_W, on_W, onto=of_H)
+    def of_H(self, half: Half) -> Array:
+        """The squared norm of the projected gradient with respect to H, which is new."""
+        return violation2(half.library, half.new, half.model, half.penalty)
+
+    def of_W(self, half: Half) -> Array:
+        """That with respect to W, which is old."""
+        return violation2(half.library, half.old, half.model, half.penalty)
 
     def first(self, start: Start) -> Floats | None:
         """The KKT residual of the start."""
@@ -134,15 +151,21 @@ class Descent(Stop):
 
     def goes_with(self, solver: Solver, inner: int) -> bool:
         """Whether it is one pass of descent."""
-        return solver.descends and inner == 1
+        return solver.descent is not None and inner == 1
 
-    def measure2(self, seen: Seen) -> Array:
-        """The squared sum of the violations that both half-steps met."""
-        of_H: Any = seen.of_H
-        of_W: Any = seen.of_W
-        on_H, on_W = seen.penalties
-        in_H = descent_violation(seen.library, seen.old_H, seen.H, of_H, on_H)
-        return descent_violation(seen.library, seen.old_Wt, seen.Wt, of_W, on_W, onto=in_H) ** 2
+    def rule(self, solver: Solver, inner: int) -> Telling:
+        """The pass of descent that tells what it met."""
+        assert solver.descent is not None  # see `goes_with`
+        return solver.descent
+
+    def of_H(self, half: Half) -> Array:
+        """The sum of the violations met."""
+        met: Array = half.told
+        return met
+
+    def square(self, total: Array) -> Array:
+        """Of the sum over both half-steps."""
+        return total**2
 
     def met(self, first: float, last: float, now: float, tol: float) -> bool:
         """Whether it is at most `tol` times the first."""

@@ -28,6 +28,9 @@ class Split(NamedTuple):
     def plus(self, library, X):
         return self.D + 0 * X
 
+    def columns(self, block):
+        return Split(self.N[..., block], self.D[..., block])
+
 
 class KullbackLeibler(Loss):
     """Σ A log(A / P) − A + P with P = W H, of a dense A (Lee & Seung 2001, eq. 3 and 5)."""

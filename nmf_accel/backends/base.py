@@ -23,6 +23,12 @@ LONGEST_CHUNK = 256
 UNROLLED = 16
 """Iterations that a backend may prepare as one piece: chunks are multiples of it where they can."""
 
+Moving = Callable[[Array, Any], tuple[Array, Any]]
+"""``(X, along) -> new X, what is added up``: a half-step on X (R, d, n), or on some columns of it.
+
+`along` is cut as X is, by ``along.columns(block)``: a `Matrix`, or a model of a loss.
+"""
+
 Program = Callable[[State, int, int | None], tuple[State, Array]]
 """`Backend.iterate` of a state, a count and `record_every`; all else is settled."""
 
@@ -120,6 +126,10 @@ class Backend(ABC):
         """
         return nullcontext()
 
+    def sized_for(self, flops: float) -> AbstractContextManager[Any]:
+        """The context of work on the host whose products take about so many operations each."""
+        return nullcontext()
+
     def asarray(self, x: Array, dtype: Any) -> Array:
         """`x`, from the host or from this library, on the device; not copied if it is there."""
         found: Array = self.xp.asarray(x, dtype=dtype)
@@ -166,6 +176,13 @@ class Backend(ABC):
             total = total + function(slice(k, min(k + height, rows)))
         summed: Array = total
         return summed
+
+    def over_columns(self, function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
+        """Apply a pure function to the columns of X, all at once or in blocks.
+
+        What it gives beside the new X, tuples of arrays in any nesting, is added up over blocks.
+        """
+        return function(X, along)
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
         """Look up the backend's own form of a solver's kernel, or the `default`, which is generic.

@@ -118,7 +118,7 @@ class Batch:
         self.slots = list(range(len(self.runs)))  # which run is in each slot of the loop
         self.loop = Loop(
             problem,
-            options.rule,
+            options.rule(self.watch),
             W0,
             H0,
             options.added,
@@ -126,6 +126,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
+            by_columns=options.by_columns,
         )
         self.iteration = 0
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..backends.base import Backend
+from ..backends.base import Backend, Moving
 from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
-from ..solvers import Rule
-from ..stopping import Seen, Stop
-from ..types import Measures, State
+from ..solvers import Telling
+from ..stopping import Half, Stop
+from ..types import Array, Measures, State
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,22 @@ class Iteration:
     with `watch`, what that stopping rule measures, squared.
 
     Compared by identity, see `iteration_of`.
+
+    Attributes
+    ----------
+    backend : Backend
+    rule : Telling
+    loss : Loss
+    watch : Stop, optional
+    by_columns : bool
+        Whether the backend may take the columns of a factor in blocks, see `Backend.over_columns`.
     """
 
     backend: Backend
-    rule: Rule
+    rule: Telling
     loss: Loss
     watch: Stop | None = None
+    by_columns: bool = False
 
     @property
     def measures(self) -> int:
@@ -47,14 +57,8 @@ class Iteration:
         penalties: Penalties,
     ) -> tuple[State, Measures]:
         """Next state and its measures."""
-        new, value, of_H, of_W = self.advance(state, A, facts, delta, penalties, record=True)
-        if self.watch is None:
-            return new, (value,)
-        (old_H, old_Wt, *_), (H, Wt, *_) = state, new
-        if not self.loss.exact:
-            of_H = self.loss.model(A, facts, old_Wt, H)
-        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, penalties)
-        return new, (value, self.watch.measure2(seen))
+        new, value, watched = self.advance(state, A, facts, delta, penalties, record=True)
+        return new, (value, *watched)
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state, without its value, which nobody asks for."""
@@ -69,25 +73,52 @@ class Iteration:
         delta: Any,
         penalties: Penalties,
         record: bool,
-    ) -> tuple[State, Any, Model, Model]:
-        """Update H, then W; the state, its value to `record`, and the half-steps' models."""
+    ) -> tuple[State, Any, list[Array]]:
+        """Update H, then W; the state and, to `record`, its value and what is watched, squared."""
         backend, loss = self.backend, self.loss
+        watch = self.watch if record else None
+        over = backend.over_columns if self.by_columns else in_one
         # δ is no more than an L1 penalty, of which neither error nor residual knows.
         on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
         H, Wt, *carried = state
-        of_H = loss.model(A, facts, Wt, H, tuple(carried))
-        H = self.rule(backend, H, of_H, on_H)
-        of_W = loss.model(A.T, facts, H, Wt)
-        Wt = self.rule(backend, Wt, of_W, on_W)
+
+        def move_H(H: Array, A: Matrix) -> tuple[Array, tuple[Any, ...]]:
+            """Columns of H, for those of A; what they contribute to the model of W is added up."""
+            of_H = loss.model(A, facts, Wt, H, tuple(carried))
+            new, told = self.rule(backend, H, of_H, on_H)
+            of_W = loss.model(A.T, facts, new, Wt)
+            if watch is None:
+                return new, (of_W,)
+            at_new = of_H if loss.exact else loss.model(A, facts, Wt, new)
+            half = Half(backend, H, new, at_new, penalties[0], told)
+            return new, (of_W, watch.of_H(half))
+
+        def move_W(Wt: Array, of_W: Model) -> tuple[Array, tuple[Any, ...]]:
+            """Columns of Wt."""
+            new, told = self.rule(backend, Wt, of_W, on_W)
+            if watch is None:
+                return new, ()
+            return new, (watch.of_W(Half(backend, Wt, new, of_W, penalties[1], told)),)
+
+        H, (of_W, *watched_H) = over(move_H, H, A)
+        Wt, watched_W = over(move_W, Wt, of_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
-        return (H, Wt, *left), value, of_H, of_W
+        halves = zip(watched_H, watched_W, strict=True)  # of one number, or of none
+        return (H, Wt, *left), value, [watch.square(x + y) for x, y in halves if watch]
+
+
+def in_one(function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
+    """All columns of X at once, as `Backend.over_columns` does where blocks do not pay."""
+    return function(X, along)
 
 
 @cache
-def iteration_of(backend: Backend, rule: Rule, loss: Loss, watch: Stop | None) -> Iteration:
+def iteration_of(
+    backend: Backend, rule: Telling, loss: Loss, watch: Stop | None, by_columns: bool
+) -> Iteration:
     """The one `Iteration` with these fields.
 
     JAX compares steps at every call. Were it to call Python for that, and Ctrl-C to come just
     then, it would raise a ValueError instead.
     """
-    return Iteration(backend, rule, loss, watch)
+    return Iteration(backend, rule, loss, watch, by_columns)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..backends.base import LONGEST_CHUNK, UNROLLED
 from ..losses import NONE, Loss, Penalties
-from ..solvers import Rule
+from ..solvers import Telling
 from ..stopping import Stop
 from ..types import Array
 from .iteration import iteration_of
@@ -23,7 +23,7 @@ class Loop:
     Parameters
     ----------
     problem : Problem
-    rule : Rule
+    rule : Telling
     W0, H0 : (R, m, d) and (R, d, n) arrays
     delta : float
         Added to the l1 of the rule: for 'mu'; 0 for the others.
@@ -34,12 +34,14 @@ class Loop:
         Record after as many iterations, and after the last one.
     watch : Stop, optional
         A stopping rule whose number is recorded beside the error.
+    by_columns : bool
+        Whether the rule moves each column of a factor whatever the others are.
     """
 
     def __init__(
         self,
         problem: Problem,
-        rule: Rule,
+        rule: Telling,
         W0: Array,
         H0: Array,
         delta: float = 0.0,
@@ -48,6 +50,7 @@ class Loop:
         penalties: Penalties = (NONE, NONE),
         record_every: int = 1,
         watch: Stop | None = None,
+        by_columns: bool = False,
     ) -> None:
         self.problem = problem
         self.rule = rule
@@ -55,6 +58,7 @@ class Loop:
         self.penalties = penalties
         self.record_every = record_every
         self.watch = watch
+        self.by_columns = by_columns
         self.facts = problem.facts(loss)
         self.state = problem.start(loss, W0, H0)
         # Some backends take care of the error's accuracy for nothing.
@@ -63,7 +67,7 @@ class Loop:
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""
         self.loss, backend = loss, self.problem.backend
-        step = iteration_of(backend, self.rule, loss, self.watch)
+        step = iteration_of(backend, self.rule, loss, self.watch, self.by_columns)
         constants = (self.problem.A, self.facts, self.delta, self.penalties)
         self.program = backend.program(step, constants)
 

@@ -65,6 +65,10 @@ class Problem:
         """`flops`, without those that zeros and equal rows or columns of A spare."""
         return flops(self.A.shape, self.A.entries, rank)
 
+    def product(self, rank: int, runs: int = 1) -> float:
+        """Operations of one product with A."""
+        return 2.0 * self.A.entries * rank * runs
+
     def moved(self, rank: int, runs: int = 1) -> float:
         """Least bytes that an iteration of some runs at once moves.
 

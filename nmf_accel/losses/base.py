@@ -27,6 +27,9 @@ class Model(Protocol):
     def plus(self, library: Library, X: Array) -> Array:
         """The part that is added, at X; an array of its own, which may be overwritten."""
 
+    def columns(self, block: slice) -> Model:
+        """The model for some columns of X."""
+
 
 class Quadratic(NamedTuple):
     """The model of a least-squares loss ½‖A − YᵀX‖²: its gradient is G X − N.
@@ -49,6 +52,10 @@ class Quadratic(NamedTuple):
     def plus(self, library: Library, X: Array) -> Array:
         """G X."""
         return library.matmul(self.G, X)
+
+    def columns(self, block: slice) -> Quadratic:
+        """Those of N."""
+        return Quadratic(self.N[..., block], self.G)
 
     def with_penalty(self, library: Library, penalty: Penalty) -> Quadratic:
         """The loss and a penalty are quadratic together: N − l1 and G + l2 I."""

@@ -28,6 +28,8 @@ class Matrix(ABC):
 
     kind: ClassVar[str]
     """What it is called."""
+    by_columns: ClassVar[bool] = False
+    """Whether it has `columns`."""
 
     library: Library
 
@@ -74,6 +76,10 @@ class Matrix(ABC):
     def times(self, Y: Array) -> Array:
         """Y A, dense and in the order of rows, for a dense Y (k, m): (k, n)."""
 
+    def columns(self, block: slice) -> Matrix:
+        """Some columns, not copied; of a kind whose products may be computed in blocks of these."""
+        raise NotImplementedError
+
     @abstractmethod
     def rows(self, block: slice) -> Array:
         """A block of rows, dense."""
@@ -103,6 +109,7 @@ class Dense(Matrix):
     library: Library
 
     kind = "dense"
+    by_columns = True
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -134,6 +141,9 @@ class Dense(Matrix):
 
     def times(self, Y: Array) -> Array:
         return self.library.matmul(Y, self.array)
+
+    def columns(self, block: slice) -> Dense:
+        return Dense(self.array[:, block], self.library)
 
     def rows(self, block: slice) -> Array:
         return self.array[block, :]

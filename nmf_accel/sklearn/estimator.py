@@ -19,7 +19,7 @@ from sklearn.utils import _array_api
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..backends import owner
+from ..backends import get, owner
 from ..core import Point
 from ..factorize import factorize
 from ..intake import Given, prepare
@@ -193,9 +193,13 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     def _factorize(self, X: Any, W: Any, H: Any) -> tuple[Any, Any, Factorization]:
         """W, that of `transform`, H, and the factorization of X.T that they come from."""
         self._check_params(X)
+        host = get("numpy")
         with config_context(array_api_dispatch=False):  # the same start whatever X is
             source = stand_in(X) if self.init == "custom" else on_host(X)
-            W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
+            # Of singular vectors: for each product with X there are as many small ones as it has
+            # columns.
+            with host.sized_for(source.size):
+                W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
         given, options = Given(X.T), self._options(X, H.shape[0])
         drop = not options.stopping.counts_zeros
         problem = prepare(given, self.dtype, self.backend, drop=drop)
@@ -208,8 +212,9 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
                 stacklevel=3,
             )
         backend = problem.backend
-        with backend.scope(problem.A):
-            exact: Any = solve(problem, result.W, Penalty(options.l1_H, options.l2_H))
+        with backend.scope(problem.A), backend.sized_for(problem.product(options.rank)):
+            penalty = Penalty(options.l1_H, options.l2_H)
+            exact: Any = solve(problem, result.W, penalty, near=result.H)
             error = Point(problem, result.W[None, ...], exact[None, ...], options.objective).error
             errors = backend.asarray(np.append(result.errors, error), np.dtype("float64"))
             W, H = (contiguous(given.give_back(x.T, backend)) for x in (exact, result.W))

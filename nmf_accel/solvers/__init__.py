@@ -1,6 +1,6 @@
 """The solvers: rules that move a factor, and what each of them needs."""
 
-from .base import ANY, Rule, Solver
+from .base import ANY, Quiet, Rule, Solver, Telling
 from .descent import hals
 from .multiplicative import lee_seung
 from .repeated import while_it_pays
@@ -13,8 +13,10 @@ __all__ = [
     "MEASURED",
     "SOLVERS",
     "Fastest",
+    "Quiet",
     "Rule",
     "Solver",
+    "Telling",
     "fastest",
     "hals",
     "lee_seung",

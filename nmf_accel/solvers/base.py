@@ -17,6 +17,12 @@ from ..types import Array
 
 Rule = Callable[[Backend, Array, Any, Any], Array]
 
+Telling = Callable[[Backend, Array, Any, Any], tuple[Array, Any]]
+"""A rule that also tells what it met on its way: ``(backend, X, model, penalty) -> X, told``.
+
+What it tells are numbers of each run, (R,), which over blocks of X's columns add up; or None.
+"""
+
 
 ANY: type[Any] = object
 """For rules that take any `Model`."""
@@ -25,6 +31,32 @@ ANY: type[Any] = object
 def no_scratch(runs: int, d: int, n: int) -> int:
     """None to speak of."""
     return 0
+
+
+def never(inner: int) -> bool:
+    """For rules of which nothing is known."""
+    return False
+
+
+def once(inner: int) -> bool:
+    """For rules whose repeats end for all columns at once."""
+    return inner == 1
+
+
+def always(inner: int) -> bool:
+    """For rules that look at one column at a time."""
+    return True
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A rule that tells nothing, as one that might."""
+
+    rule: Rule
+
+    def __call__(self, backend: Backend, X: Array, model: Any, penalty: Any) -> tuple[Array, None]:
+        """Apply the rule."""
+        return self.rule(backend, X, model, penalty), None
 
 
 @dataclass(frozen=True)
@@ -44,8 +76,12 @@ class Solver:
         Whether δ, which keeps denominators from zero, is part of the penalty's l1.
     keeps_zeros : bool
         Whether an entry that is zero stays zero for ever.
-    descends : bool
-        Whether a single pass is coordinate descent, in the order of the components.
+    descent : Telling, optional
+        If a single pass is coordinate descent in the order of the components: that pass, telling
+        the violations that it met.
+    by_columns : callable
+        Whether, for so many inner repeats or steps, the rule moves each column of X whatever the
+        others are, so that a backend may take them in blocks.
     scratch : callable
         How many numbers the rule keeps in memory at its peak, beside X and its model, for factors
         (R, d, n), given R, d and n.
@@ -56,5 +92,6 @@ class Solver:
     takes: type[Any] = Quadratic
     uses_delta: bool = False
     keeps_zeros: bool = False
-    descends: bool = False
+    descent: Telling | None = None
+    by_columns: Callable[[int], bool] = never
     scratch: Callable[[int, int, int], int] = no_scratch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..backends.base import Backend
 from ..losses.base import Quadratic
+from ..losses.kkt import descent_violation
 from ..losses.penalties import Penalty
 from ..types import Array
 
@@ -19,6 +20,21 @@ def hals(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Arra
     so can bring Y's to life again.
     """
     return backend.kernel("descend", descend)(backend, X, model, penalty)
+
+
+def telling_hals(
+    backend: Backend, X: Array, model: Quadratic, penalty: Penalty
+) -> tuple[Array, Array]:
+    """`hals`, and the sum of the violations that it met, (R,), see `descent_violation`."""
+    return backend.kernel("telling_descend", descend_and_look)(backend, X, model, penalty)
+
+
+def descend_and_look(
+    backend: Backend, X: Array, model: Quadratic, penalty: Penalty
+) -> tuple[Array, Array]:
+    """Descend, then compute what was met: for backends whose descent does not tell."""
+    new = hals(backend, X, model, penalty)
+    return new, descent_violation(backend, X, new, model, penalty)
 
 
 def descend(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:

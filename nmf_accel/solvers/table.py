@@ -7,17 +7,29 @@ from functools import partial
 
 from ..backends import Backend
 from . import gradient, pivoting
-from .base import ANY, Solver
-from .descent import hals
+from .base import ANY, Solver, always, once
+from .descent import hals, telling_hals
 from .multiplicative import lee_seung
 from .repeated import while_it_pays
 
 SOLVERS: dict[str, Solver] = {
-    "mu": Solver(partial(while_it_pays, lee_seung), takes=ANY, uses_delta=True, keeps_zeros=True),
-    "hals": Solver(partial(while_it_pays, hals), descends=True),
+    "mu": Solver(
+        partial(while_it_pays, lee_seung),
+        takes=ANY,
+        uses_delta=True,
+        keeps_zeros=True,
+        by_columns=once,
+    ),
+    "hals": Solver(partial(while_it_pays, hals), descent=telling_hals, by_columns=once),
     # Exact: nothing is left to repeat.
-    "bpp": Solver(lambda inner: pivoting.block_principal_pivoting, scratch=pivoting.scratch),
-    "apg": Solver(gradient.AcceleratedGradient, inner=10, scratch=gradient.scratch),
+    "bpp": Solver(
+        lambda inner: pivoting.block_principal_pivoting,
+        scratch=pivoting.scratch,
+        by_columns=always,
+    ),
+    "apg": Solver(
+        gradient.AcceleratedGradient, inner=10, scratch=gradient.scratch, by_columns=always
+    ),
 }
 """What `solver` may be, besides 'auto'; a new solver is a line here."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,23 @@ from numpy.typing import NDArray
 
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step
-from ..base import Backend, Probe
-from . import folded, schedule, shared, threads
+from ..base import Backend, Moving, Probe
+from . import columns, folded, schedule, shared, threads
 from .kernels import KERNELS
+
+
+@cache
+def compiled_kernels() -> Mapping[str, Callable[..., Any]]:
+    """Those that numba compiles; none where it is not installed, or switched off."""
+    try:
+        from numba import config
+
+        if config.DISABLE_JIT:
+            return {}
+        from . import compiled
+    except ImportError:
+        return {}
+    return compiled.KERNELS
 
 
 class NumpyBackend(Backend):
@@ -24,8 +40,11 @@ class NumpyBackend(Backend):
     install = "pip install numpy"
     skips_unneeded = True
     kinds = (RawDense, RawSparse)
-    kernels = KERNELS
     xp = np
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:  # type: ignore[override]
+        return {**KERNELS, **compiled_kernels()}
 
     def _probe(self) -> Probe:
         cores = os.cpu_count() or 1
@@ -75,8 +94,12 @@ class NumpyBackend(Backend):
         if not isinstance(A, Matrix):
             return super().iterate(step, state, constants, count, record_every)
         parts = schedule.stacks(runs, rank, A)
+        if not parts and (blocks := columns.blocks_for(runs, rank, A)):
+            with threads.hold(), columns.in_blocks(blocks):
+                return super().iterate(step, state, constants, count, record_every)
         if not parts and not shared.worth_sharing(runs, rank, A):
-            return super().iterate(step, state, constants, count, record_every)
+            with self.sized_for(2 * A.entries * runs * rank):
+                return super().iterate(step, state, constants, count, record_every)
         several = threads.available()
         with threads.pool(several) as pool:
             if pool and parts:
@@ -85,6 +108,12 @@ class NumpyBackend(Backend):
             if pool and isinstance(A, Sparse):
                 constants = (shared.share(A, pool, several), *constants[1:])
             return super().iterate(step, state, constants, count, record_every)
+
+    def sized_for(self, flops: float) -> AbstractContextManager[Any]:
+        return threads.hold() if flops < threads.LEAST_PRODUCT else nullcontext()
+
+    def over_columns(self, function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
+        return columns.over_columns(function, X, along)
 
     def where(self, condition: Array, x: Array, otherwise: Callable[[], Array]) -> Array:
         met = np.asarray(condition)

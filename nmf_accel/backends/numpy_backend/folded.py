@@ -54,6 +54,7 @@ class Folded(Dense):
     column_layers: Layers
 
     kind = "folded"
+    by_columns = False
 
     @property
     def T(self) -> Folded:

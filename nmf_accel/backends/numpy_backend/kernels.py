@@ -27,30 +27,55 @@ def multiply_divide(backend: Backend, x: Floats, n: Floats, d: Floats, penalty: 
 
 def descend(backend: Backend, X: Floats, model: Any, penalty: Any) -> Floats:
     """One pass of coordinate descent over the rows of X (R, d, n)."""
+    return _descend(backend, X, model, penalty)
+
+
+def telling_descend(
+    backend: Backend, X: Floats, model: Any, penalty: Any
+) -> tuple[Floats, NDArray[np.float64]]:
+    """The same, and the sum of the violations met."""
+    met = np.zeros(X.shape[0])
+
+    def look(r: int, x: Floats, rest: Floats) -> None:
+        # Minus the gradient; where X is zero, only what is positive of that is a violation.
+        opposite = rest * (x >= np.finfo(x.dtype).smallest_normal)
+        np.negative(opposite, out=opposite)
+        np.maximum(opposite, rest, out=opposite)
+        met[r] += opposite.sum(dtype=np.float64)
+
+    return _descend(backend, X, model, penalty, look), met
+
+
+def _descend(
+    backend: Backend, X: Floats, model: Any, penalty: Any, look: Callable[..., None] | None = None
+) -> Floats:
     # The generic form in place: its temporaries would take longer than its arithmetic.
     X, (N, G) = X.copy(), model.with_penalty(backend, penalty)
     runs, d, n = X.shape
     width = max(1, min(max(1024, 2**18 // d), n))
-    work = np.empty((ROWS_AT_ONCE, width), X.dtype)
+    work = np.empty((ROWS_AT_ONCE + 1, width), X.dtype)
     for r, c in np.ndindex(runs, -(-n // width)):
         columns = slice(c * width, (c + 1) * width)
         x, g = X[r, :, columns], G[r]
-        steps = work[:, : x.shape[1]]
+        steps, least = work[:-1, : x.shape[1]], work[-1, : x.shape[1]]
         for a in range(0, d, ROWS_AT_ONCE):
             b = min(a + ROWS_AT_ONCE, d)
             rest = g[a:b] @ x
             np.subtract(N[r, a:b, columns], rest, out=rest)
+            old = x[a:b].copy() if look else x
             for k in range(a, b):
-                step, row = rest[k - a], steps[k - a]
-                if g[k, k] <= 0:
-                    row[:] = 0
-                    continue
+                left, step = rest[k - a], steps[k - a]
                 if k > a:
-                    step -= g[k, a:k] @ steps[: k - a]
-                step /= g[k, k]
-                np.negative(x[k], out=row)
-                np.maximum(row, step, out=row)
-                x[k] += row
+                    left -= g[k, a:k] @ steps[: k - a]
+                if g[k, k] <= 0:
+                    step[:] = 0
+                    continue
+                np.divide(left, g[k, k], out=step)
+                np.negative(x[k], out=least)
+                np.maximum(least, step, out=step)
+                x[k] += step
+            if look:
+                look(r, old, rest)
     return X
 
 
@@ -79,5 +104,6 @@ def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
 KERNELS: dict[str, Callable[..., Any]] = {
     "multiply_divide": multiply_divide,
     "descend": descend,
+    "telling_descend": telling_descend,
     "solve_passive": solve_passive,
 }

@@ -1,23 +1,31 @@
 """The threads that BLAS may have, taken over where BLAS makes little of them.
 
 Its threads wait for each other at every product, and idle between the products and while one
-thread multiplies with a sparse matrix. So each takes a share of the runs (`schedule`) or, with
-few runs, of the product with a sparse matrix (`shared`).
+thread multiplies with a sparse matrix. So each takes a share of the runs (`schedule`), of the
+columns (`columns`) or, with few runs, of the product with a sparse matrix (`shared`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache, partial
-from threading import Lock
+from functools import cache
+from threading import Lock, RLock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-_alone = Lock()
+LEAST_PRODUCT = 2**24
+"""Operations of a product worth BLAS's threads: with fewer, they take longer to meet than to work.
+
+(The same factor 10 either way costs at most a third, measured on 2 cores with OpenBLAS.)
+"""
+
+_alone = RLock()
+_allowed: list[int] = []  # what BLAS was allowed when it was held to one thread, if it is
 _turns: ContextVar[Lock | None] = ContextVar("turns", default=None)
 
 
@@ -27,26 +35,54 @@ def _blas() -> ThreadpoolController:
 
 
 def available() -> int:
-    """Threads that BLAS may use now; 1 if it does not say."""
+    """Threads that BLAS may use, or might if it were not held to one; 1 if it does not say."""
+    if _allowed:
+        return _allowed[0]
     return max((x.num_threads for x in _blas().lib_controllers), default=1)
 
 
 @contextmanager
-def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
-    """Threads while BLAS is held to one; None if it is already, by another thread of the process.
+def hold() -> Iterator[bool]:
+    """BLAS held to one thread; False, and all as it is, where another thread of ours holds it.
 
     BLAS's own would look out for work for a while after each call, on the cores that ours need.
     """
     if not _alone.acquire(blocking=False):
-        yield None
+        yield False
         return
-    # Where BLAS counts its threads for each of ours, ours have to be told as well.
-    limit = partial(_blas().limit, limits=1)
     try:
-        with limit(), ThreadPoolExecutor(threads, initializer=limit) as executor:
-            yield executor
+        _allowed.append(available())
+        with _blas().limit(limits=1):
+            yield True
     finally:
+        _allowed.pop()
         _alone.release()
+
+
+def _alone_too() -> None:
+    """Where BLAS counts its threads for each of ours, ours have to be told as well."""
+    _blas().limit(limits=1)
+
+
+@contextmanager
+def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
+    """Threads while BLAS is held to one; None if it is already, by another thread of the process."""
+    with hold() as held:
+        if not held:
+            yield None
+            return
+        with ThreadPoolExecutor(threads, initializer=_alone_too) as executor:
+            yield executor
+
+
+@cache
+def helpers(count: int) -> ThreadPoolExecutor:
+    """Threads that stay, for work that is shared out thousands of times; used while `hold` holds."""
+    return ThreadPoolExecutor(count, "nmf_accel", initializer=_alone_too)
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of them
+    os.register_at_fork(after_in_child=helpers.cache_clear)
 
 
 @contextmanager

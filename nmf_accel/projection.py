@@ -44,7 +44,7 @@ class Solve:
         """H, and its squared KKT residual relative to that of H = 0."""
         backend, (H,) = self.backend, state
         model = Quadratic(N, G)
-        start2 = violation2(backend, H, model)
+        start2 = violation2(backend, backend.xp.zeros_like(H), model)
         if self.descents:
             H = Repeated(hals, self.descents)(backend, H, model, NONE)
         H = block_principal_pivoting(backend, H, model, NONE)

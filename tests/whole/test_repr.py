@@ -9,7 +9,7 @@ from nmf_accel.core import Batch, Loop, Point
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, LOSSES
 from nmf_accel.options import Options
-from nmf_accel.solvers import SOLVERS
+from nmf_accel.solvers import SOLVERS, Quiet
 from nmf_accel.starts import INITS
 from nmf_accel.stopping import STOPS
 from nmf_accel.study import Runs, StudySettings, study_denoising, study_images, study_properties
@@ -46,7 +46,7 @@ def objects(tmp_path_factory):
         problem.frame,
         prepare(Given(csr_array(A)), backend="numpy").A,
         Point(problem, *starts, FROBENIUS),
-        Loop(problem, SOLVERS["mu"].make(1), *starts, loss=FROBENIUS),
+        Loop(problem, Quiet(SOLVERS["mu"].make(1)), *starts, loss=FROBENIUS),
         Batch(problem, options, *starts),
         result,
         Interrupted(result),

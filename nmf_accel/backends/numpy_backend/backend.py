@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, cached_property
-from typing import Any
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
-from ...types import Array, State, Step
+from ...types import Array, Kernel, State, Step
 from ..base import Backend, Moving, Probe
 from . import columns, folded, schedule, shared, threads
 from .kernels import KERNELS
@@ -21,14 +23,17 @@ from .kernels import KERNELS
 
 @cache
 def compiled_kernels() -> Mapping[str, Callable[..., Any]]:
-    """Those that numba compiles; none where it is not installed, or switched off."""
+    """Those that numba compiles; none where it is not installed, or told to compile nothing."""
+    if find_spec("numba") is None:
+        return {}
     try:
         from numba import config
 
         if config.DISABLE_JIT:
             return {}
         from . import compiled
-    except ImportError:
+    except Exception as error:  # noqa: BLE001  it refuses a NumPy that is newer than it knows
+        warnings.warn(f"numba is installed, but unusable: {error}", stacklevel=2)
         return {}
     return compiled.KERNELS
 
@@ -40,11 +45,8 @@ class NumpyBackend(Backend):
     install = "pip install numpy"
     skips_unneeded = True
     kinds = (RawDense, RawSparse)
+    kernels = KERNELS
     xp = np
-
-    @cached_property
-    def kernels(self) -> Mapping[str, Callable[..., Any]]:  # type: ignore[override]
-        return {**KERNELS, **compiled_kernels()}
 
     def _probe(self) -> Probe:
         cores = os.cpu_count() or 1
@@ -108,6 +110,17 @@ class NumpyBackend(Backend):
             if pool and isinstance(A, Sparse):
                 constants = (shared.share(A, pool, several), *constants[1:])
             return super().iterate(step, state, constants, count, record_every)
+
+    def kernel(self, name: str, default: Kernel) -> Kernel:
+        found = super().kernel(name, default)
+        return cast(Kernel, compiled_kernels().get(name, found))
+
+    def versions(self) -> dict[str, str]:
+        if not compiled_kernels():
+            return super().versions()
+        from importlib.metadata import version
+
+        return {**super().versions(), "numba": version("numba")}
 
     def sized_for(self, flops: float) -> AbstractContextManager[Any]:
         return threads.hold() if flops < threads.LEAST_PRODUCT else nullcontext()

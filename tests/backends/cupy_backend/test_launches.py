@@ -12,7 +12,7 @@ from nmf_accel.backends.cupy_backend import cublas, graphs
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, Penalty
-from nmf_accel.solvers import SOLVERS
+from nmf_accel.solvers import SOLVERS, Quiet
 from nmf_accel.starts import random_start
 from nmf_accel.stopping import STOPS
 
@@ -33,7 +33,8 @@ def loop_of(solver, inner=1, stop=None, runs=1, A=None, dtype="float64", **optio
     problem = prepare(Given(A), dtype, "cupy")
     starts = [random_start(A.shape, 3, seed, problem.mean) for seed in range(runs)]
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
-    rule, watch = SOLVERS[solver].make(inner), STOPS[stop] if stop else None
+    watch = STOPS[stop] if stop else None
+    rule = watch.rule(SOLVERS[solver], inner) if watch else Quiet(SOLVERS[solver].make(inner))
     delta = 1e-9 if solver == "mu" else 0.0
     return Loop(problem, rule, W0, H0, delta, loss=FROBENIUS, watch=watch, **options)
 

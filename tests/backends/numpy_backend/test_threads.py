@@ -18,7 +18,7 @@ from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
 from nmf_accel.matrices import Dense, RawSparse
-from nmf_accel.solvers import SOLVERS
+from nmf_accel.solvers import SOLVERS, Quiet
 
 pytestmark = pytest.mark.usefixtures("three_threads")
 NUMPY = backends.get("numpy")
@@ -79,19 +79,42 @@ def test_each_thread_iterates_its_share(seen, look):
     assert blas_threads() == THREADS
 
 
+@pytest.mark.parametrize("least", [1, 10**9])
 @pytest.mark.parametrize("limit", [1, THREADS])
-def test_few_runs_or_one_thread_go_as_ever(seen, look, limit):
+def test_few_runs_have_the_threads_of_blas_where_their_products_are_worth_it(
+    seen, look, limit, least, monkeypatch
+):
+    monkeypatch.setattr(threads, "LEAST_PRODUCT", least)
     with threadpool_limits(limit, "blas"):
         iterate(2, look, 4)
-    assert seen == [(threading.get_ident(), k, 2, limit) for k in range(4)]
+    allowed = limit if least == 1 else 1
+    assert seen == [(threading.get_ident(), k, 2, allowed) for k in range(4)]
+    assert blas_threads() == THREADS
 
 
 def test_a_second_caller_goes_without_and_leaves_the_threads_of_blas(seen, look):
     with threads.pool(THREADS) as pool:
         assert pool is not None
         with threadpool_limits(THREADS, "blas"):
-            iterate(6, look, 1)
-    assert seen == [(threading.get_ident(), 0, 6, THREADS)]
+            other = threading.Thread(target=iterate, args=(6, look, 1))
+            other.start()
+            other.join()
+    assert seen == [(other.ident, 0, 6, THREADS)]
+    assert blas_threads() == THREADS
+
+
+def test_a_call_within_a_call_knows_how_many_threads_there_are(seen, look):
+    with NUMPY.sized_for(1):
+        assert blas_threads() == 1
+        iterate(6, look, 1)
+        assert blas_threads() == 1
+    assert len(seen) == THREADS
+    assert blas_threads() == THREADS
+
+
+def test_threads_of_blas_are_as_they_were_after_an_error():
+    with pytest.raises(MemoryError), NUMPY.sized_for(1):
+        raise MemoryError
     assert blas_threads() == THREADS
 
 
@@ -152,7 +175,7 @@ def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
     found = []
     for chunks in ([20], [1] * 20, [3, 5, 12]):
-        loop = Loop(problem, SOLVERS[solver].make(1), W0, H0, 1e-9, loss=FROBENIUS)
+        loop = Loop(problem, Quiet(SOLVERS[solver].make(1)), W0, H0, 1e-9, loss=FROBENIUS)
         measured = np.concatenate([loop.advance(count) for count in chunks])
         found.append((measured, *loop.state))
     for other in found[1:]:

@@ -33,7 +33,8 @@ def telling_descend(
     backend: Backend, X: Floats, model: Any, penalty: Any
 ) -> tuple[Floats, NDArray[np.float64]]:
     """One pass of coordinate descent over the rows of X (R, d, n), and what it met."""
-    N, G = model.N, model.with_penalty(backend, penalty).G
+    N = model.N  # l1 joins it in the kernel, without another array of that size
+    G = model.columns(slice(0)).with_penalty(backend, penalty).G
     new, met = np.empty_like(X), np.empty((X.shape[0], X.shape[2]))
     l1, least = X.dtype.type(penalty.l1), np.finfo(X.dtype).smallest_normal
     _descend(X, N, G, l1, least, new, met)

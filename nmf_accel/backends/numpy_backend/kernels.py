@@ -50,7 +50,8 @@ def _descend(
     backend: Backend, X: Floats, model: Any, penalty: Any, look: Callable[..., None] | None = None
 ) -> Floats:
     # The generic form in place: its temporaries would take longer than its arithmetic.
-    X, (N, G) = X.copy(), model.with_penalty(backend, penalty)
+    X, N, l1 = X.copy(), model.N, X.dtype.type(penalty.l1)
+    G = model.columns(slice(0)).with_penalty(backend, penalty).G
     runs, d, n = X.shape
     width = max(1, min(max(1024, 2**18 // d), n))
     work = np.empty((ROWS_AT_ONCE + 1, width), X.dtype)
@@ -62,6 +63,8 @@ def _descend(
             b = min(a + ROWS_AT_ONCE, d)
             rest = g[a:b] @ x
             np.subtract(N[r, a:b, columns], rest, out=rest)
+            if l1:
+                rest -= l1
             old = x[a:b].copy() if look else x
             for k in range(a, b):
                 left, step = rest[k - a], steps[k - a]

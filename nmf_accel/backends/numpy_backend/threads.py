@@ -66,7 +66,7 @@ def _alone_too() -> None:
 
 @contextmanager
 def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
-    """Threads while BLAS is held to one; None if it is already, by another thread of the process."""
+    """Threads while BLAS is held to one; None where another thread of the process holds it."""
     with hold() as held:
         if not held:
             yield None
@@ -77,7 +77,7 @@ def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
 
 @cache
 def helpers(count: int) -> ThreadPoolExecutor:
-    """Threads that stay, for work that is shared out thousands of times; used while `hold` holds."""
+    """Threads that stay, for work that is shared out often; used while `hold` holds."""
     return ThreadPoolExecutor(count, "nmf_accel", initializer=_alone_too)
 
 

@@ -22,11 +22,13 @@ class Seen(NamedTuple):
     Attributes
     ----------
     old_H, old_Wt, H, Wt : arrays
-        The factors before it and after it.
+        The factors before and after its half-steps.
     of_H, of_W : Model
-        For H given the old W, right at the new H too; for W given the new H, as it was used.
+        For H given the old W, right at the new H too; for W given `between`, as it was used.
     penalties : (Penalty, Penalty)
         On H and on W.
+    between : array
+        H as the half-step of W was given it: the new one, if it was not extrapolated.
     """
 
     library: Library
@@ -37,6 +39,7 @@ class Seen(NamedTuple):
     of_H: Model
     of_W: Model
     penalties: Penalties
+    between: Array
 
 
 class Start(Protocol):
@@ -66,6 +69,8 @@ class Stop(ABC):
     """Whether it follows a number of its own, from `measure2`, and not the error."""
     counts_zeros: ClassVar[bool] = False
     """Whether zero rows and columns of A count in its number at first, as in scikit-learn's."""
+    compares: ClassVar[bool] = False
+    """Whether it is met where nothing changed from one check to the next."""
     certifies: ClassVar[bool] = False
     """Whether its number, relative to the first, is what a result calls `kkt`, also without tol."""
 
@@ -93,6 +98,8 @@ class ErrorFall(Stop):
         "the error fell by less than tol = {tol:g} of the start's over {check_every} iterations"
     )
 
+    compares = True
+
     def first(self, start: Start) -> Floats | None:
         """The error of the start."""
         return start.error
@@ -112,7 +119,7 @@ class Residual(Stop):
     def measure2(self, seen: Seen) -> Array:
         """The squared norm of the projected gradients, where H is new and W is not."""
         on_H, on_W = seen.penalties
-        of_H = violation2(seen.library, seen.H, seen.of_H, on_H)
+        of_H = violation2(seen.library, seen.between, seen.of_H, on_H)
         return violation2(seen.library, seen.old_Wt, seen.of_W, on_W, onto=of_H)
 
     def first(self, start: Start) -> Floats | None:

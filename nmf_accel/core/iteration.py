@@ -6,16 +6,17 @@ One half-step then serves both factors, and R factorizations at once cost one pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from ..backends.base import Backend
 from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
 from ..solvers import Rule
 from ..stopping import Seen, Stop
-from ..types import Measures, State
+from ..types import Measures, State, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +34,17 @@ class Iteration:
     loss: Loss
     watch: Stop | None = None
 
+    values: ClassVar[int] = 1
+    """How many of its measures, the first ones, are values of the loss that it went by."""
+
     @property
     def measures(self) -> int:
         """Numbers measured of each run."""
         return 1 + (self.watch is not None)
+
+    def begin(self, state: State) -> State:
+        """Its first state, from that of a `Problem`."""
+        return state
 
     def __call__(
         self,
@@ -53,7 +61,7 @@ class Iteration:
         (old_H, old_Wt, *_), (H, Wt, *_) = state, new
         if not self.loss.exact:
             of_H = self.loss.model(A, facts, old_Wt, H)
-        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, penalties)
+        seen = Seen(self.backend, old_H, old_Wt, H, Wt, of_H, of_W, penalties, between=H)
         return new, (value, self.watch.measure2(seen))
 
     def unmeasured(self, state: State, *constants: Any) -> State:
@@ -72,8 +80,7 @@ class Iteration:
     ) -> tuple[State, Any, Model, Model]:
         """Update H, then W; the state, its value to `record`, and the half-steps' models."""
         backend, loss = self.backend, self.loss
-        # δ is no more than an L1 penalty, of which neither error nor residual knows.
-        on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
+        on_H, on_W = with_delta(penalties, delta)
         H, Wt, *carried = state
         of_H = loss.model(A, facts, Wt, H, tuple(carried))
         H = self.rule(backend, H, of_H, on_H)
@@ -81,6 +88,31 @@ class Iteration:
         Wt = self.rule(backend, Wt, of_W, on_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
         return (H, Wt, *left), value, of_H, of_W
+
+
+def with_delta(penalties: Penalties, delta: Any) -> Penalties:
+    """The penalties on H and on W as a rule is given them."""
+    # δ is no more than an L1 penalty, of which neither error nor residual knows.
+    on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
+    return on_H, on_W
+
+
+class LoopStep(Step, Protocol):
+    """A step that a `Loop` goes by."""
+
+    @property
+    def values(self) -> int:
+        """How many of its measures, the first ones, are values of the loss that it went by.
+
+        The first is that of the state; all must be accurate.
+        """
+
+    def begin(self, state: State) -> State:
+        """Its first state, from that of a `Problem`."""
+
+
+StepOf = Callable[[Backend, Rule, Loss, Stop | None], LoopStep]
+"""Gives the one step with such fields: `iteration_of` or `extrapolated_of`."""
 
 
 @cache

@@ -124,6 +124,11 @@ class Loss(ABC):
         """Whether the recorded values are accurate; if not, `direct` records them anew."""
         return True
 
+    def rounding(self, A: Matrix, facts: tuple[Any, ...], values: Array) -> Array:
+        """By how much at most rounding may move values (R,) at such a loss; by default a few eps."""
+        few: Array = 4 * float(np.finfo(A.dtype).eps) * values
+        return few
+
     def direct(self) -> Loss:
         """The same loss, its value computed directly where the free formula is inaccurate."""
         return self

@@ -31,7 +31,7 @@ class Option:
     help : str
         One line for the command line.
     kind : type
-        int, float or str.
+        int, float, str or bool.
     must : str
         What its value must be, as in "it must be …".
     low, high : float
@@ -78,6 +78,10 @@ class Option:
                 known = ", ".join(self.names)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
+        if self.kind is bool:
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"{name} is {value!r}; it must be {self.must}")
+            return bool(value)
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if self.kind is int and not whole:
             raise TypeError(f"{name} is {value!r}; it must be an integer")
@@ -99,6 +103,11 @@ def whole(default: Any, help: str, least: int) -> Option:
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
     """One of the names that some tables hold."""
     return Option(default, help, str, tables=tables)
+
+
+def switch(default: bool | None, help: str) -> Option:
+    """Yes or no."""
+    return Option(default, help, bool, "True or False")
 
 
 def penalty(of: str) -> Option:
@@ -150,6 +159,9 @@ class Options:
     inner: int | None = whole(
         None, "Repeats with the same products with A. [default: by solver]", 1
     ).field()
+    extrapolate: bool | None = switch(
+        None, "Move on along the last step (hals). [default: no, or what auto takes]"
+    ).field()
     stop: str = choice("error", "What --tol is held against.", STOPS).field()
     init: str = choice("random", "The start.", INITS).field()
     l1_W: float = penalty("Σ W").field()
@@ -165,6 +177,16 @@ class Options:
             raise ValueError(
                 f"stop={self.stop!r} {stop.needs}; with {self.solver!r} and inner {inner}, take "
                 f"stop={' or '.join(able)}"
+            )
+        if self.extrapolate and not self.method.extrapolates:
+            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolates]
+            raise ValueError(
+                f"extrapolate is True, but solver is {self.solver!r}; take {' or '.join(able)}"
+            )
+        if self.extrapolate and self.tol and stop.compares and self.check_every < 2:
+            raise ValueError(
+                f"check_every is 1, but a step that is not taken leaves the error as it was, and "
+                f"stop={self.stop!r} would end there; with extrapolate=True, take 2 or more"
             )
         if not issubclass(self.objective.model_type, self.method.takes):
             able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]
@@ -225,6 +247,7 @@ class OptionKeywords(TypedDict, total=False):
     loss: str
     solver: str
     inner: int | None
+    extrapolate: bool | None
     stop: str
     init: str
     l1_W: float

@@ -14,6 +14,8 @@ from ..options import Options
 from ..results import Factorization
 from ..stopping import relative
 from ..types import Array
+from .extrapolated import extrapolated_of
+from .iteration import iteration_of
 from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
@@ -126,6 +128,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
+            step_of=extrapolated_of if options.extrapolate else iteration_of,
         )
         self.iteration = 0
 

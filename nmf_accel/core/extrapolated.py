@@ -182,8 +182,6 @@ def judged(
 
 
 @cache
-def extrapolated_of(
-    backend: Backend, rule: Rule, loss: Loss, watch: Stop | None
-) -> Extrapolated:
+def extrapolated_of(backend: Backend, rule: Rule, loss: Loss, watch: Stop | None) -> Extrapolated:
     """The one `Extrapolated` with these fields, as `iteration_of`."""
     return Extrapolated(backend, rule, loss, watch)

@@ -125,7 +125,7 @@ class Loss(ABC):
         return True
 
     def rounding(self, A: Matrix, facts: tuple[Any, ...], values: Array) -> Array:
-        """By how much at most rounding may move values (R,) at such a loss; by default a few eps."""
+        """By how much rounding may move the values (R,) of a run; by default, by a few eps."""
         few: Array = 4 * float(np.finfo(A.dtype).eps) * values
         return few
 

@@ -58,10 +58,11 @@ def move_on(backend: Backend, X: Floats, last: Floats, push: Floats) -> Floats:
     """X moved on by parts `push` of its step from `last`, and projected: one new array."""
     if not push.any():
         return X
-    further = X - last
+    further: Floats = X - last
     further *= push.astype(X.dtype)[:, None, None]
     further += X
-    return np.maximum(further, 0, out=further)
+    np.maximum(further, 0, out=further)
+    return further
 
 
 def take(backend: Backend, taken: Floats, kept: Floats, *found: Floats) -> tuple[Floats, ...]:

@@ -1,11 +1,17 @@
-"""Error against seconds: every solver, and scikit-learn's, from the same starts.
+"""Error against seconds: every solver, and scikit-learn's, from the same starts; and extrapolated.
 
 ``pytest bench/test_time_to_error.py --curves DIR`` prints, for each size, the time in which each
 reaches what 1,000 iterations of 'mu' and 200 of scikit-learn's 'cd' reach, and draws the curves.
 500 punks take 2 minutes on 2 cores, 10,000 at rank 64 about 5, at rank 256 half an hour.
+
+``-k extrapolated`` gives every run of 'hals' the same seconds, from five seeds. It prints the time
+to the error with which the better plain one (inner 1 or 5) ends, and to that of scikit-learn's
+'cd', of an extrapolated one, divided by the time of the other; and how often it ends with a larger
+error. A size takes 1 to 5 minutes.
 """
 
 import json
+import statistics
 import time
 import warnings
 from pathlib import Path
@@ -23,11 +29,19 @@ SLOW = {("bpp", 1): 500, ("hals", 2): 500}  # the largest N at which it is worth
 FITS = {500: ([10, 50], [100]), 10_000: ([50], [])}  # shorter fits of scikit-learn's cd and mu
 MU_ITERATIONS, CD_ITERATIONS = 1000, 200
 
+SEEDS = range(5)
+SECONDS = {(500, 64): 3, (5000, 64): 8, (500, 256): 5, (5000, 256): 14}
+"""Of each run of ours."""
+BESIDE_CD = (64,)
+"""The ranks at which 'cd' does not take longer than all else."""
+PLAIN, EXTRAPOLATED = (1, 5), (1, 2)
+"""The inner repeats of either."""
 
-def ours(A, rank, solver, inner, backend, until, limit):
+
+def ours(A, rank, solver, inner, backend, until, limit, **more):
     """Seconds and errors of a run that ends at the error `until` or after `limit` seconds."""
     curve = []
-    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name}
+    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name, **more}
     nmf(A[:, :500], rank, max_iter=2, **options)  # loads libraries
     if backend == "jax":
         nmf(A, rank, max_iter=2, **options)  # compiles
@@ -43,11 +57,12 @@ def ours(A, rank, solver, inner, backend, until, limit):
     return curve
 
 
-def sklearns(A, rank, solver, iterations):
+def sklearns(A, rank, solver, iterations, seed=0):
     """Seconds and errors of fits of so many iterations, each from the start."""
     from sklearn.decomposition import NMF
 
-    W0, H0 = (x.astype(A.dtype) for x in random_start(A.shape, rank, 0, float(A.mean(dtype=float))))
+    mean = float(A.mean(dtype=float))
+    W0, H0 = (x.astype(A.dtype) for x in random_start(A.shape, rank, seed, mean))
     curve = []
     for max_iter in iterations:
         model = NMF(rank, init="custom", solver=solver, tol=0, max_iter=max_iter)
@@ -126,3 +141,90 @@ def save(folder, name, curves, about):
     axes.legend()
     figure.savefig(folder / f"{name}.png", dpi=120)
     plt.close(figure)
+
+
+def runs(A, rank, seed, backend, seconds):
+    """Curves of the runs from a start, by inner repeats: plain ones, extrapolated ones."""
+    limits = {"backend": backend, "until": 0, "limit": seconds, "seed": seed}
+    return [
+        {
+            inner: ours(A, rank, "hals", inner, extrapolate=extrapolate, **limits)
+            for inner in repeats
+        }
+        for repeats, extrapolate in ((PLAIN, False), (EXTRAPOLATED, True))
+    ]
+
+
+def ratios(curves, other):
+    """Of each extrapolated curve: the time to the end of another one, divided by that one's."""
+    end = other[-1][1]
+    theirs = reached(other, end)
+    times = {inner: reached(curve, end) for inner, curve in curves.items()}
+    return {inner: np.inf if t is None else t / theirs for inner, t in times.items()}
+
+
+def from_five_seeds(A, rank, backend, seconds):
+    """A record for each seed: ratios, final errors and curves."""
+    records = []
+    for seed in SEEDS:
+        plain, extrapolated = runs(A, rank, seed, backend, seconds)
+        better = min(plain.values(), key=lambda curve: curve[-1][1])
+        found = {"hals": ratios(extrapolated, better)}
+        ends = {"hals": better[-1][1]}
+        if rank in BESIDE_CD:
+            cd = sklearns(A, rank, "cd", [CD_ITERATIONS], seed)
+            found["scikit-learn cd"], ends["scikit-learn cd"] = ratios(extrapolated, cd), cd[-1][1]
+        ends |= {f"inner {inner}": curve[-1][1] for inner, curve in extrapolated.items()}
+        curves = {"plain": plain, "extrapolated": extrapolated}
+        records.append({"seed": seed, "ratios": found, "ends": ends, "curves": curves})
+    return records
+
+
+def summary(records):
+    """Medians of the ratios, and how many runs end with a larger error, by other and inner."""
+    rows = []
+    for other in records[0]["ratios"]:
+        for inner in EXTRAPOLATED:
+            found = [record["ratios"][other][inner] for record in records]
+            ends = [(r["ends"][f"inner {inner}"], r["ends"][other]) for r in records]
+            row = {"beside": other, "inner": inner, "median": statistics.median(found)}
+            rows.append({**row, "ratios": found, "ends worse": sum(a > b for a, b in ends)})
+    return rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("n", "rank"), SECONDS, ids=str)
+def test_time_to_error_extrapolated(benchmark, backend, n, rank, dtype, request):
+    pytest.importorskip("sklearn")
+    A, name, seconds = matrix(n, dtype), backend.name, SECONDS[n, rank]
+    arguments = (A, rank, name, seconds)
+    records = benchmark.pedantic(from_five_seeds, args=arguments, rounds=1)
+    rows = summary(records)
+    about = {"rank": rank, "seconds": seconds, "summary": rows}
+    describe(benchmark, backend, n, dtype, **about)
+    print(f"\n{name} N={n} d={rank} {dtype}: time of extrapolated hals / time of the other")
+    for row in rows:
+        each = " ".join(f"{ratio:.2f}" for ratio in row["ratios"])
+        print(
+            f"  beside {row['beside']:16} inner {row['inner']}: median {row['median']:.2f} ({each})"
+            f", ends worse in {row['ends worse']} of {len(records)}"
+        )
+    if folder := request.config.getoption("--curves"):
+        save_runs(Path(folder), f"extrapolated-{n}-{rank}-{dtype}", records, benchmark.extra_info)
+    assert min(row["median"] for row in rows if row["beside"] == "hals") < 1
+
+
+def save_runs(folder, name, records, about):
+    """The numbers as JSON; of the curves 100 points."""
+
+    def thinned(curve):
+        return [[round(t, 4), round(e, 5)] for t, e in curve[:: -(-len(curve) // 100)]]
+
+    for record in records:
+        record["curves"] = {
+            kind: {inner: thinned(curve) for inner, curve in curves.items()}
+            for kind, curves in record["curves"].items()
+        }
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"about": dict(about), "seeds": records}
+    (folder / f"{name}.json").write_text(json.dumps(record) + "\n")

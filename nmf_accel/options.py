@@ -171,22 +171,14 @@ class Options:
 
     def __post_init__(self) -> None:
         check(self)
-        stop, inner = self.stopping, self.inner or self.method.inner
+        if self.extrapolate and (reason := self.against_extrapolation()):
+            raise ValueError(f"extrapolate is True, but {reason}")
+        stop, inner = self.stopping, self.repeats
         if not stop.goes_with(self.method, inner):
             able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]
             raise ValueError(
                 f"stop={self.stop!r} {stop.needs}; with {self.solver!r} and inner {inner}, take "
                 f"stop={' or '.join(able)}"
-            )
-        if self.extrapolate and not self.method.extrapolates:
-            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolates]
-            raise ValueError(
-                f"extrapolate is True, but solver is {self.solver!r}; take {' or '.join(able)}"
-            )
-        if self.extrapolate and self.tol and stop.compares and self.check_every < 2:
-            raise ValueError(
-                f"check_every is 1, but a step that is not taken leaves the error as it was, and "
-                f"stop={self.stop!r} would end there; with extrapolate=True, take 2 or more"
             )
         if not issubclass(self.objective.model_type, self.method.takes):
             able = [repr(name) for name, solver in SOLVERS.items() if solver.takes is ANY]
@@ -200,6 +192,27 @@ class Options:
                 "inner out"
             )
 
+    def against_extrapolation(self) -> str:
+        """What of the other options does not go with `extrapolate`, and the cure; or nothing."""
+        usual = self.method.extrapolated
+        if usual is None:
+            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolated]
+            return f"solver is {self.solver!r}; take {' or '.join(able)}"
+        if not self.stopping.goes_with(self.method, self.inner or usual):
+            return f"stop={self.stop!r} {self.stopping.needs}; take inner=1"
+        if self.tol and self.stopping.compares and self.check_every < 2:
+            return (
+                f"stop={self.stop!r} would take a step that is not taken for the end; take a "
+                "check_every of 2 or more"
+            )
+        return ""
+
+    @property
+    def repeats(self) -> int:
+        """The inner repeats or steps: `inner`, or what the solver has in its place."""
+        extrapolated = self.method.extrapolated if self.extrapolate else None
+        return self.inner or extrapolated or self.method.inner
+
     @property
     def method(self) -> Solver:
         """What `solver` names."""
@@ -208,7 +221,7 @@ class Options:
     @property
     def rule(self) -> Rule:
         """The rule of the solver, with `inner`."""
-        return self.method.make(self.inner or self.method.inner)
+        return self.method.make(self.repeats)
 
     @property
     def added(self) -> float:

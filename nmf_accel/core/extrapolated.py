@@ -23,10 +23,20 @@ from .iteration import with_delta
 
 FIRST = 0.5
 """β at first."""
-GROWTH, LIMITS_GROWTH = 1.05, 1.01
-"""By which β and its limit grow with a step that is taken."""
-SHRINKAGE = 1.5
-"""By which β is divided after one that is not."""
+
+
+class Pace(NamedTuple):
+    """How momentum changes: by their factors, β and its limit grow with a step that is taken.
+
+    With one that is not, β is divided by `shrinkage`.
+    """
+
+    growth: float = 1.05
+    limits_growth: float = 1.01
+    shrinkage: float = 1.5
+
+
+PACE = Pace()
 
 EPS = 4
 """Rounding of the penalties, in eps of them."""
@@ -45,7 +55,7 @@ class Momentum(NamedTuple):
         The `beta` of the last step that was taken: the limit when one is not.
     push : array
         By which part H is moved on next: `beta`, or 0 right at the start and after a step that
-        was not taken, so that the next one is an ordinary iteration, which raises nothing.
+        was not taken, so that the next one is an ordinary iteration.
     least : array
         The least objective so far.
     value : array
@@ -125,7 +135,8 @@ class Extrapolated:
         seen = Seen(backend, H, ahead, new_H, new_Wt, of_H, of_W, penalties, between)
         watched = (self.watch.measure2(seen),) if self.watch else ()
         judge = backend.kernel("judge", judged)
-        taken, after = judge(backend, momentum, value, value / 2 + weight, slack)
+        taken, after = judge(backend, momentum, value, value / 2 + weight, slack, PACE)
+        after = Momentum(*after)
         H, before = take(backend, taken, H, between, new_H)
         Wt, ahead = take(backend, taken, Wt, new_Wt, move_on(backend, new_Wt, Wt, momentum.beta))
         left, _ = loss.settle(A, facts, H, ahead, None, record=False)
@@ -158,21 +169,23 @@ def taken_or_kept(backend: Backend, taken: Array, kept: Array, *found: Array) ->
 
 
 def judged(
-    backend: Backend, momentum: Momentum, value: Array, objective: Array, slack: Array
-) -> tuple[Array, Momentum]:
+    backend: Backend, momentum: Momentum, value: Array, objective: Array, slack: Array, pace: Pace
+) -> tuple[Array, tuple[Array, ...]]:
     """Which runs take the step to that objective, and their momentum after it; all are (R,).
 
     `slack` is what rounding may have added to the objective.
     """
-    where, minimum = backend.xp.where, backend.xp.minimum
-    beta, limit, proven, _, least, kept, lowest = momentum
-    taken = objective <= least + slack
-    grown = minimum(limit, GROWTH * beta)
+    xp = backend.xp
+    where, minimum = xp.where, xp.minimum
+    beta, limit, proven, push, least, kept, lowest = momentum
+    # An ordinary iteration raises nothing; by rounding it might be refused again and again.
+    taken = (objective <= least + slack) | (push <= 0)
+    grown = minimum(limit, pace.growth * beta)
     after = Momentum(
-        beta=where(taken, grown, beta / SHRINKAGE),
-        limit=where(taken, minimum(LIMITS_GROWTH * limit, 1.0 + 0.0 * limit), proven),
+        beta=where(taken, grown, beta / pace.shrinkage),
+        limit=where(taken, minimum(pace.limits_growth * limit, xp.ones_like(limit)), proven),
         proven=where(taken, beta, proven),
-        push=where(taken, grown, 0.0 * beta),
+        push=where(taken, grown, xp.zeros_like(beta)),
         # Not the last one, or a run could go up by what rounding may add with each step.
         least=where(taken & (objective < least), objective, least),
         value=where(taken, value, kept),

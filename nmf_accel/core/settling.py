@@ -37,15 +37,16 @@ def settle(options: Options, problem: Problem) -> Options:
     return replace(
         options,
         delta=delta_on(options, problem),
-        inner=options.inner or method.inner,
+        inner=options.repeats,
     )
 
 
 def extrapolates(options: Options, problem: Problem) -> bool:
-    """Whether iterations are moved on along their last step; where left open, 'auto' may."""
+    """Whether iterations are moved on along their last step; 'auto' may say so, if left open."""
     if options.extrapolate is not None or options.solver != AUTO:
         return bool(options.extrapolate)
-    return fastest(problem.backend, problem.dtype.name).extrapolate
+    chosen = fastest(problem.backend, problem.dtype.name)
+    return chosen.extrapolate and not options.against_extrapolation()
 
 
 def why_solver(options: Options, problem: Problem) -> str:

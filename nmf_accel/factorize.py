@@ -80,7 +80,7 @@ def nmf(
         settings say which and why; see `nmf_accel.solvers`.
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
-        'apg'. By default 1; 2 with `extrapolate`; 10 for 'apg'.
+        'apg'. By default 1, and 10 for 'apg'.
     extrapolate : bool, optional
         With 'hals': move W and H on along their last step, ever further while the error (with
         penalties, the objective) falls; a step that would raise it is not taken, and recorded

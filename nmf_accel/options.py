@@ -173,7 +173,7 @@ class Options:
         check(self)
         if self.extrapolate and (reason := self.against_extrapolation()):
             raise ValueError(f"extrapolate is True, but {reason}")
-        stop, inner = self.stopping, self.repeats
+        stop, inner = self.stopping, self.inner or self.method.inner
         if not stop.goes_with(self.method, inner):
             able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]
             raise ValueError(
@@ -194,24 +194,15 @@ class Options:
 
     def against_extrapolation(self) -> str:
         """What of the other options does not go with `extrapolate`, and the cure; or nothing."""
-        usual = self.method.extrapolated
-        if usual is None:
-            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolated]
+        if not self.method.extrapolates:
+            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolates]
             return f"solver is {self.solver!r}; take {' or '.join(able)}"
-        if not self.stopping.goes_with(self.method, self.inner or usual):
-            return f"stop={self.stop!r} {self.stopping.needs}; take inner=1"
         if self.tol and self.stopping.compares and self.check_every < 2:
             return (
                 f"stop={self.stop!r} would take a step that is not taken for the end; take a "
                 "check_every of 2 or more"
             )
         return ""
-
-    @property
-    def repeats(self) -> int:
-        """The inner repeats or steps: `inner`, or what the solver has in its place."""
-        extrapolated = self.method.extrapolated if self.extrapolate else None
-        return self.inner or extrapolated or self.method.inner
 
     @property
     def method(self) -> Solver:
@@ -221,7 +212,7 @@ class Options:
     @property
     def rule(self) -> Rule:
         """The rule of the solver, with `inner`."""
-        return self.method.make(self.repeats)
+        return self.method.make(self.inner or self.method.inner)
 
     @property
     def added(self) -> float:

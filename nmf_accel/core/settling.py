@@ -37,7 +37,7 @@ def settle(options: Options, problem: Problem) -> Options:
     return replace(
         options,
         delta=delta_on(options, problem),
-        inner=options.repeats,
+        inner=options.inner or method.inner,
     )
 
 

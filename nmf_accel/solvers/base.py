@@ -46,10 +46,9 @@ class Solver:
         Whether an entry that is zero stays zero for ever.
     descends : bool
         Whether a single pass is coordinate descent, in the order of the components.
-    extrapolated : int, optional
-        The same number where its iterations are moved on along their last step; None where they
-        cannot be. They can if the rule brings entries back from zero, never raises the objective,
-        and has no momentum of its own.
+    extrapolates : bool
+        Whether its iterations may be moved on along their last step: it brings entries back from
+        zero, never raises the objective, and has no momentum of its own.
     scratch : callable
         How many numbers the rule keeps in memory at its peak, beside X and its model, for factors
         (R, d, n), given R, d and n.
@@ -61,5 +60,5 @@ class Solver:
     uses_delta: bool = False
     keeps_zeros: bool = False
     descends: bool = False
-    extrapolated: int | None = None
+    extrapolates: bool = False
     scratch: Callable[[int, int, int], int] = no_scratch

@@ -15,7 +15,7 @@ from .repeated import while_it_pays
 
 SOLVERS: dict[str, Solver] = {
     "mu": Solver(partial(while_it_pays, lee_seung), takes=ANY, uses_delta=True, keeps_zeros=True),
-    "hals": Solver(partial(while_it_pays, hals), descends=True, extrapolated=2),
+    "hals": Solver(partial(while_it_pays, hals), descends=True, extrapolates=True),
     # Exact: nothing is left to repeat.
     "bpp": Solver(lambda inner: pivoting.block_principal_pivoting, scratch=pivoting.scratch),
     "apg": Solver(gradient.AcceleratedGradient, inner=10, scratch=gradient.scratch),

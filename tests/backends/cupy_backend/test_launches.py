@@ -80,7 +80,8 @@ class TestLaunchByLaunch:
     def test_an_extrapolated_iteration_waits_for_nothing(self, ledger, stop, runs, penalties):
         loop = loop_of("hals", stop=stop, runs=runs, step_of=extrapolated_of, **penalties)
         found = an_iteration(ledger, loop)
-        assert found["launch"] == 99
+        # Most of the 35 are of numbers (R,): the rounding, and the sums of the penalties.
+        assert found["launch"] == 35 + 4 * (stop is not None) + 6 * bool(penalties)
         assert found.get("sync", 0) == found.get("h2d", 0) == found.get("d2h", 0) == 0
 
 

@@ -1,11 +1,17 @@
-"""Error against seconds: every solver, and scikit-learn's, from the same starts.
+"""Error against seconds: every solver, and scikit-learn's, from the same starts; and extrapolated.
 
 ``pytest bench/test_time_to_error.py --curves DIR`` prints, for each size, the time in which each
 reaches what 1,000 iterations of 'mu' and 200 of scikit-learn's 'cd' reach, and draws the curves.
 500 punks take 2 minutes on 2 cores, 10,000 at rank 64 about 5, at rank 256 half an hour.
+
+``-k extrapolated`` gives every run of 'hals' the same seconds, from five seeds. It prints how soon
+an extrapolated one reaches the error with which the better plain one (inner 1 or 5) ends, after all
+of the seconds and a quarter of them, and that of scikit-learn's 'cd': the time of the one divided
+by that of the other, medians; and how many end in a worse minimum. A size takes 1 to 5 minutes.
 """
 
 import json
+import statistics
 import time
 import warnings
 from pathlib import Path
@@ -23,11 +29,19 @@ SLOW = {("bpp", 1): 500, ("hals", 2): 500}  # the largest N at which it is worth
 FITS = {500: ([10, 50], [100]), 10_000: ([50], [])}  # shorter fits of scikit-learn's cd and mu
 MU_ITERATIONS, CD_ITERATIONS = 1000, 200
 
+SEEDS = range(5)
+SECONDS = {(500, 64): 3, (5000, 64): 8, (500, 256): 5, (5000, 256): 12}
+"""Of each run of ours."""
+BESIDE_CD = (64,)
+"""The ranks at which 'cd' does not take longer than all else."""
+PLAIN, EXTRAPOLATED = (1, 5), (1, 2)
+"""The inner repeats of either."""
 
-def ours(A, rank, solver, inner, backend, until, limit):
+
+def ours(A, rank, solver, inner, backend, until, limit, **more):
     """Seconds and errors of a run that ends at the error `until` or after `limit` seconds."""
     curve = []
-    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name}
+    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name, **more}
     nmf(A[:, :500], rank, max_iter=2, **options)  # loads libraries
     if backend == "jax":
         nmf(A, rank, max_iter=2, **options)  # compiles
@@ -43,11 +57,12 @@ def ours(A, rank, solver, inner, backend, until, limit):
     return curve
 
 
-def sklearns(A, rank, solver, iterations):
+def sklearns(A, rank, solver, iterations, seed=0):
     """Seconds and errors of fits of so many iterations, each from the start."""
     from sklearn.decomposition import NMF
 
-    W0, H0 = (x.astype(A.dtype) for x in random_start(A.shape, rank, 0, float(A.mean(dtype=float))))
+    mean = float(A.mean(dtype=float))
+    W0, H0 = (x.astype(A.dtype) for x in random_start(A.shape, rank, seed, mean))
     curve = []
     for max_iter in iterations:
         model = NMF(rank, init="custom", solver=solver, tol=0, max_iter=max_iter)
@@ -126,3 +141,108 @@ def save(folder, name, curves, about):
     axes.legend()
     figure.savefig(folder / f"{name}.png", dpi=120)
     plt.close(figure)
+
+
+def runs(A, rank, seed, backend, seconds):
+    """Curves of the runs from a start, by inner repeats: plain ones, extrapolated ones."""
+    limits = {"backend": backend, "until": 0, "limit": seconds, "seed": seed}
+    return [
+        {
+            inner: ours(A, rank, "hals", inner, extrapolate=extrapolate, **limits)
+            for inner in repeats
+        }
+        for repeats, extrapolate in ((PLAIN, False), (EXTRAPOLATED, True))
+    ]
+
+
+def five_seeds(A, rank, backend, seconds):
+    """The curves from each seed: those of `runs`, and scikit-learn's."""
+    records = []
+    for seed in SEEDS:
+        plain, extrapolated = runs(A, rank, seed, backend, seconds)
+        record = {"seed": seed, "plain": plain, "extrapolated": extrapolated}
+        if rank in BESIDE_CD:
+            record["cd"] = sklearns(A, rank, "cd", [CD_ITERATIONS], seed)
+        records.append(record)
+    return records
+
+
+def until(curve, seconds):
+    """The part of a curve until then."""
+    return [point for point in curve if point[0] <= seconds] or curve[:1]
+
+
+def others(records, seconds):
+    """What extrapolated runs are held against: names, and a curve for each seed.
+
+    Of plain 'hals', the better inner at that time, in the median: the better one of each seed would
+    be the luckier of two runs, held against one.
+    """
+    found = {}
+    for part in (seconds / 4, seconds):
+        plain = {x: [until(record["plain"][x], part) for record in records] for x in PLAIN}
+        ends = {x: statistics.median(curve[-1][1] for curve in plain[x]) for x in PLAIN}
+        better = min(ends, key=ends.get)
+        found[f"hals, inner {better}, after {part:g} s"] = plain[better]
+    if "cd" in records[0]:
+        found["scikit-learn cd, 200 iterations"] = [record["cd"] for record in records]
+    return found
+
+
+def summary(records, seconds):
+    """Beside each other: the time to its end divided by its own, and how many never come there."""
+    rows = []
+    for name, curves in others(records, seconds).items():
+        for inner in EXTRAPOLATED:
+            found = [
+                (reached(record["extrapolated"][inner], curve[-1][1]) or np.inf)
+                / reached(curve, curve[-1][1])
+                for record, curve in zip(records, curves, strict=True)
+            ]
+            never = sum(map(np.isinf, found))
+            row = {"inner": inner, "beside": name, "median": statistics.median(found)}
+            rows.append({**row, "ratios": found, "end worse": int(never)})
+    return rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("n", "rank"), SECONDS, ids=str)
+def test_time_to_error_extrapolated(benchmark, backend, n, rank, dtype, request):
+    pytest.importorskip("sklearn")
+    A, name, seconds = matrix(n, dtype), backend.name, SECONDS[n, rank]
+    arguments = (A, rank, name, seconds)
+    records = benchmark.pedantic(five_seeds, args=arguments, rounds=1)
+    rows = summary(records, seconds)
+    about = {"rank": rank, "seconds": seconds, "summary": rows}
+    describe(benchmark, backend, n, dtype, **about)
+    print(f"\n{name} N={n} d={rank} {dtype}: time of extrapolated hals / time of the other")
+    for row in rows:
+        each = " ".join(f"{ratio:.2f}" for ratio in row["ratios"])
+        print(
+            f" inner {row['inner']} beside {row['beside']:31} median {row['median']:.2f} ({each}), "
+            f"never: {row['end worse']} of {len(records)}"
+        )
+    if folder := request.config.getoption("--curves"):
+        save_runs(Path(folder), f"extrapolated-{n}-{rank}-{dtype}", records, benchmark.extra_info)
+    assert min(row["median"] for row in rows) < 1
+
+
+def save_runs(folder, name, records, about):
+    """The numbers as JSON; of the curves 100 points."""
+
+    def thinned(curve):
+        return [[round(t, 4), round(e, 5)] for t, e in curve[:: -(-len(curve) // 100)]]
+
+    seeds = [
+        {
+            **record,
+            **{
+                kind: {inner: thinned(curve) for inner, curve in record[kind].items()}
+                for kind in ("plain", "extrapolated")
+            },
+        }
+        for record in records
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"about": dict(about), "seeds": seeds})
+    (folder / f"{name}.json").write_text(text + "\n")

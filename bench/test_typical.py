@@ -20,7 +20,7 @@ ROUNDS = 5
 
 
 def sparse(shape, density, seed):
-    """A sparse matrix with its entries at random places, some rows and columns fuller than others."""
+    """A sparse matrix, its entries at random places, more of them in the first rows and columns."""
     from scipy.sparse import csr_array
 
     rng = np.random.default_rng(seed)

@@ -28,6 +28,7 @@ def nmf(
     loss: str = "frobenius",
     solver: str = "mu",
     inner: int | None = None,
+    extrapolate: bool | None = None,
     stop: str = "error",
     init: str = "random",
     l1_W: float = 0.0,
@@ -80,8 +81,15 @@ def nmf(
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
         'apg'. By default 1, and 10 for 'apg'.
+    extrapolate : bool, optional
+        With 'hals': move W and H on along their last step, ever further while the error (with
+        penalties, the objective) falls; a step that would raise it is not taken, and recorded
+        with the error that stays (Ang & Gillis). By default no; with ``solver='auto'``, where
+        that was measured to be faster.
     stop : {'error', 'kkt', 'descent'}
-        What `tol` is held against.
+        What `tol` is held against. With `extrapolate`, 'kkt' and 'descent' measure a step where it
+        was tried, whether it was taken or not; 'error' needs a `check_every` of at least 2, since
+        of two steps one is taken.
     init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
         The start: random, or from the singular vectors of A.
     l1_W, l2_W, l1_H, l2_H : float
@@ -126,6 +134,9 @@ def nmf(
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", Advances in
     Neural Information Processing Systems 13, 2001, eq. 4 and theorem 1.
+
+    A. M. S. Ang and N. Gillis, "Accelerating nonnegative matrix factorization algorithms using
+    extrapolation", Neural Computation 31, 2019, algorithm 3.
 
     N. Gillis and F. Glineur, "Accelerated multiplicative updates and hierarchical ALS algorithms
     for nonnegative matrix factorization", Neural Computation 24, 2012.

@@ -31,7 +31,7 @@ class Option:
     help : str
         One line for the command line.
     kind : type
-        int, float or str.
+        int, float, str or bool.
     must : str
         What its value must be, as in "it must be …".
     low, high : float
@@ -78,6 +78,10 @@ class Option:
                 known = ", ".join(self.names)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
+        if self.kind is bool:
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"{name} is {value!r}; it must be {self.must}")
+            return bool(value)
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if self.kind is int and not whole:
             raise TypeError(f"{name} is {value!r}; it must be an integer")
@@ -99,6 +103,11 @@ def whole(default: Any, help: str, least: int) -> Option:
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
     """One of the names that some tables hold."""
     return Option(default, help, str, tables=tables)
+
+
+def switch(default: bool | None, help: str) -> Option:
+    """Yes or no."""
+    return Option(default, help, bool, "True or False")
 
 
 def penalty(of: str) -> Option:
@@ -150,6 +159,9 @@ class Options:
     inner: int | None = whole(
         None, "Repeats with the same products with A. [default: by solver]", 1
     ).field()
+    extrapolate: bool | None = switch(
+        None, "Move on along the last step (hals). [default: no, or what auto takes]"
+    ).field()
     stop: str = choice("error", "What --tol is held against.", STOPS).field()
     init: str = choice("random", "The start.", INITS).field()
     l1_W: float = penalty("Σ W").field()
@@ -159,6 +171,8 @@ class Options:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.extrapolate and (reason := self.against_extrapolation()):
+            raise ValueError(f"extrapolate is True, but {reason}")
         stop, inner = self.stopping, self.inner or self.method.inner
         if not stop.goes_with(self.method, inner):
             able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]
@@ -177,6 +191,18 @@ class Options:
                 f"inner is {inner}, but a model of loss={self.loss!r} holds for one step; leave "
                 "inner out"
             )
+
+    def against_extrapolation(self) -> str:
+        """What of the other options does not go with `extrapolate`, and the cure; or nothing."""
+        if not self.method.extrapolates:
+            able = [repr(name) for name, solver in SOLVERS.items() if solver.extrapolates]
+            return f"solver is {self.solver!r}; take {' or '.join(able)}"
+        if self.tol and self.stopping.compares and self.check_every < 2:
+            return (
+                f"stop={self.stop!r} would take a step that is not taken for the end; take a "
+                "check_every of 2 or more"
+            )
+        return ""
 
     @property
     def method(self) -> Solver:
@@ -230,6 +256,7 @@ class OptionKeywords(TypedDict, total=False):
     loss: str
     solver: str
     inner: int | None
+    extrapolate: bool | None
     stop: str
     init: str
     l1_W: float

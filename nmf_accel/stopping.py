@@ -69,6 +69,8 @@ class Stop(ABC):
     """Whether it follows a number of its own, from `of_H` and `of_W`, and not the error."""
     counts_zeros: ClassVar[bool] = False
     """Whether zero rows and columns of A count in its number at first, as in scikit-learn's."""
+    compares: ClassVar[bool] = False
+    """Whether it is met where nothing changed from one check to the next."""
     certifies: ClassVar[bool] = False
     """Whether its number, relative to the first, is what a result calls `kkt`, also without tol."""
 
@@ -92,6 +94,10 @@ class Stop(ABC):
         """The square of the number, from what both contributed: by default, that itself."""
         return total
 
+    def of_both(self, of_H: Half, of_W: Half) -> Array:
+        """The square of the number, from both half-steps: (R,)."""
+        return self.square(self.of_H(of_H) + self.of_W(of_W))
+
     def first(self, start: Start) -> Floats | None:
         """The number at the start, (R,); None for that after the first iteration."""
         return None
@@ -107,6 +113,8 @@ class ErrorFall(Stop):
     sentence = (
         "the error fell by less than tol = {tol:g} of the start's over {check_every} iterations"
     )
+
+    compares = True
 
     def first(self, start: Start) -> Floats | None:
         """The error of the start."""

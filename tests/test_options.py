@@ -15,7 +15,8 @@ from nmf_accel.options import COMMON, OptionKeywords, Options, declared
 from nmf_accel.solvers import SOLVERS
 
 ALL = declared(Options)
-NUMBERS = {name: option for name, option in ALL.items() if not option.tables}
+SWITCHES = {name: option for name, option in ALL.items() if option.kind is bool}
+NUMBERS = {k: option for k, option in ALL.items() if not option.tables and k not in SWITCHES}
 WHOLE = [name for name, option in NUMBERS.items() if option.kind is int]
 CHOICES = {name: option for name, option in ALL.items() if option.tables}
 A = np.random.default_rng(0).random((6, 5))
@@ -79,6 +80,17 @@ def test_a_number_of_numpy_becomes_one_of_python(name):
     found = given(name, {int: np.int32, float: np.float64}[option.kind](value))
     assert found == value
     assert type(found) is option.kind
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_true_or_false(name):
+    for value in (True, np.True_):
+        assert given(name, False) is False
+        with pytest.raises(ValueError, match=f"^{name} is True, but solver is 'mu'"):
+            given(name, value)
+    for value in (1, 0.0, "yes"):
+        with pytest.raises(TypeError, match=f"^{name} is {value!r}; it must be True or False$"):
+            given(name, value)
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -148,8 +160,11 @@ def test_the_commands_offer_it(command, name):
     assert offered.opts == [f"--{name.lower().replace('_', '-')}"]
     assert offered.default == option.default
     assert offered.help.startswith(option.help)
+    on_or_off = option.kind is bool
+    assert offered.secondary_opts == [f"--no-{name.lower().replace('_', '-')}"] * on_or_off
     if not option.tables:
-        assert offered.type.name == {int: "integer", float: "float"}[option.kind]
+        named = {int: "integer", float: "float", bool: "boolean"}
+        assert offered.type.name == named[option.kind]
     else:
         assert offered.type.option.names == option.names
 

@@ -48,8 +48,9 @@ class Names(Choice):
 
 def declared_option(name: str, option: Option) -> Callable[[Any], Any]:
     """The option of a command for one of a run."""
+    spelt = name.lower().replace("_", "-")
     return click.option(
-        f"--{name.lower().replace('_', '-')}",
+        f"--{spelt}/--no-{spelt}" if option.kind is bool else f"--{spelt}",
         name,
         type=Names(option) if option.tables else option.kind,
         help=option.help,

@@ -1,6 +1,7 @@
 """The loop: a problem, its iterations, and the runs under way."""
 
 from .batch import Batch
+from .extrapolated import Extrapolated, extrapolated_of
 from .iteration import Iteration, iteration_of
 from .loop import Loop
 from .memory import bytes_needed, memory_for, too_little
@@ -10,11 +11,13 @@ from .settling import settle
 
 __all__ = [
     "Batch",
+    "Extrapolated",
     "Iteration",
     "Loop",
     "Point",
     "Problem",
     "bytes_needed",
+    "extrapolated_of",
     "iteration_of",
     "memory_for",
     "record",

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from ..options import Options
 from ..results import Factorization
 from ..stopping import relative
 from ..types import Array
+from .extrapolated import extrapolated_of
+from .iteration import iteration_of
 from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
@@ -126,7 +129,9 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            by_columns=options.by_columns,
+            step_of=extrapolated_of
+            if options.extrapolate
+            else partial(iteration_of, by_columns=options.by_columns),
         )
         self.iteration = 0
 

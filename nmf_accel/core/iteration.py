@@ -6,16 +6,17 @@ One half-step then serves both factors, and R factorizations at once cost one pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from ..backends.base import Backend, Moving
 from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
-from ..types import Array, Measures, State
+from ..types import Array, Measures, State, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +44,17 @@ class Iteration:
     watch: Stop | None = None
     by_columns: bool = False
 
+    values: ClassVar[int] = 1
+    """How many of its measures, the first ones, are values of the loss that it went by."""
+
     @property
     def measures(self) -> int:
         """Numbers measured of each run."""
         return 1 + (self.watch is not None)
+
+    def begin(self, state: State) -> State:
+        """Its first state, from that of a `Problem`."""
+        return state
 
     def __call__(
         self,
@@ -78,8 +86,7 @@ class Iteration:
         backend, loss = self.backend, self.loss
         watch = self.watch if record else None
         over = backend.over_columns if self.by_columns else in_one
-        # δ is no more than an L1 penalty, of which neither error nor residual knows.
-        on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
+        on_H, on_W = with_delta(penalties, delta)
         H, Wt, *carried = state
 
         def move_H(H: Array, A: Matrix) -> tuple[Array, tuple[Any, ...]]:
@@ -112,9 +119,38 @@ def in_one(function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
     return function(X, along)
 
 
+def with_delta(penalties: Penalties, delta: Any) -> Penalties:
+    """The penalties on H and on W as a rule is given them."""
+    # δ is no more than an L1 penalty, of which neither error nor residual knows.
+    on_H, on_W = (penalty._replace(l1=delta + penalty.l1) for penalty in penalties)
+    return on_H, on_W
+
+
+class LoopStep(Step, Protocol):
+    """A step that a `Loop` goes by."""
+
+    @property
+    def values(self) -> int:
+        """How many of its measures, the first ones, are values of the loss that it went by.
+
+        The first is that of the state; all must be accurate.
+        """
+
+    def begin(self, state: State) -> State:
+        """Its first state, from that of a `Problem`."""
+
+
+StepOf = Callable[[Backend, Telling, Loss, Stop | None], LoopStep]
+"""Gives the one step with such fields: `iteration_of` or `extrapolated_of`."""
+
+
 @cache
 def iteration_of(
-    backend: Backend, rule: Telling, loss: Loss, watch: Stop | None, by_columns: bool
+    backend: Backend,
+    rule: Telling,
+    loss: Loss,
+    watch: Stop | None,
+    by_columns: bool = False,
 ) -> Iteration:
     """The one `Iteration` with these fields.
 

@@ -13,7 +13,7 @@ from ..losses import NONE, Loss, Penalties
 from ..solvers import Telling
 from ..stopping import Stop
 from ..types import Array
-from .iteration import iteration_of
+from .iteration import StepOf, iteration_of
 from .problem import Problem
 
 
@@ -34,8 +34,8 @@ class Loop:
         Record after as many iterations, and after the last one.
     watch : Stop, optional
         A stopping rule whose number is recorded beside the error.
-    by_columns : bool
-        Whether the rule moves each column of a factor whatever the others are.
+    step_of : callable
+        `iteration_of` or `extrapolated_of`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Loop:
         penalties: Penalties = (NONE, NONE),
         record_every: int = 1,
         watch: Stop | None = None,
-        by_columns: bool = False,
+        step_of: StepOf = iteration_of,
     ) -> None:
         self.problem = problem
         self.rule = rule
@@ -58,18 +58,18 @@ class Loop:
         self.penalties = penalties
         self.record_every = record_every
         self.watch = watch
-        self.by_columns = by_columns
+        self.step_of = step_of
         self.facts = problem.facts(loss)
-        self.state = problem.start(loss, W0, H0)
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
+        self.state = self.step.begin(problem.start(loss, W0, H0))
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""
         self.loss, backend = loss, self.problem.backend
-        step = iteration_of(backend, self.rule, loss, self.watch, self.by_columns)
+        self.step = self.step_of(backend, self.rule, loss, self.watch)
         constants = (self.problem.A, self.facts, self.delta, self.penalties)
-        self.program = backend.program(step, constants)
+        self.program = backend.program(self.step, constants)
 
     def advance(self, count: int) -> NDArray[np.float64]:
         """Run `count` iterations; return what was recorded: (records, measures, runs).
@@ -85,16 +85,14 @@ class Loop:
         counts = (count // every, every if self.record_every > 1 else None)
         state, measured = self.program(self.state, *counts)
         recorded = np.array(backend.to_numpy(measured)[: count // every], dtype=np.float64)
-        values = recorded[:, 0]
+        values, others = np.split(recorded, [self.step.values], axis=1)
         if not self.loss.trusts(values, self.facts):
             # The errors of this chunk are not to be trusted: run it again, with care. The rule
             # is per iteration and run, so the outcome does not depend on where chunks end.
             self._measure(self.loss.direct())
             return self.advance(count)
         self.state = state
-        recorded[:, 0] = self.loss.errors(values)
-        recorded[:, 1:] = np.sqrt(recorded[:, 1:])
-        return recorded
+        return np.concatenate([self.loss.errors(values[:, :1]), np.sqrt(others)], axis=1)
 
     def keep(self, slots: list[int]) -> None:
         """Go on with some of the runs only."""

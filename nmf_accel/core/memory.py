@@ -7,13 +7,17 @@ from contextlib import contextmanager
 
 from ..options import Options
 from .problem import Problem
+from .settling import extrapolates
 
 
 def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     """Bytes that so many runs like one take at their peak, beside A."""
     (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
+    at_once = problem.backend.states_at_once
+    if extrapolates(run, problem):
+        at_once += at_once // 2  # a state has twice as many factors, and some are tried beside
     # The starts are float64.
-    states = runs * rank * (m + n) * (problem.backend.states_at_once * size + 8)
+    states = runs * rank * (m + n) * (at_once * size + 8)
     block = min(problem.backend.block_entries, runs * m * n)
     residual = 2 * max(runs * n * problem.A.least_block(m), block)
     numbers = 3 * runs * rank**2 + residual + run.method.scratch(runs, rank, max(m, n))

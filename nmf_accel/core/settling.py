@@ -22,6 +22,7 @@ def settle(options: Options, problem: Problem) -> Options:
     ValueError
         If δ is zero in the precision that is computed in.
     """
+    options = replace(options, extrapolate=extrapolates(options, problem))
     if options.solver == AUTO:
         chosen = fastest(problem.backend, problem.dtype.name)
         options = replace(options, solver=chosen.solver)
@@ -38,6 +39,14 @@ def settle(options: Options, problem: Problem) -> Options:
         delta=delta_on(options, problem),
         inner=options.inner or method.inner,
     )
+
+
+def extrapolates(options: Options, problem: Problem) -> bool:
+    """Whether iterations are moved on along their last step; 'auto' may say so, if left open."""
+    if options.extrapolate is not None or options.solver != AUTO:
+        return bool(options.extrapolate)
+    chosen = fastest(problem.backend, problem.dtype.name)
+    return chosen.extrapolate and not options.against_extrapolation()
 
 
 def why_solver(options: Options, problem: Problem) -> str:

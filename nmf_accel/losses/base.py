@@ -131,6 +131,11 @@ class Loss(ABC):
         """Whether the recorded values are accurate; if not, `direct` records them anew."""
         return True
 
+    def rounding(self, A: Matrix, facts: tuple[Any, ...], values: Array) -> Array:
+        """By how much rounding may move the values (R,) of a run; by default, by a few eps."""
+        few: Array = 4 * float(np.finfo(A.dtype).eps) * values
+        return few
+
     def direct(self) -> Loss:
         """The same loss, its value computed directly where the free formula is inaccurate."""
         return self

@@ -13,11 +13,14 @@ from ..matrices import Frame, Matrix
 from ..types import Array, Library
 from .base import Loss, Quadratic
 
+ROUNDING = 2.4
+"""Rounding error of the free formula, at most so many eps ‖A‖² (CryptoPunks, ranks 16 to 256)."""
+
 TRUSTED_DOWN_TO = {"float64": 1e-5, "float32": 1.5e-2}
 """Squared relative error below which the free formula for it has cancelled too much.
 
-Its rounding error is at most 2.4 eps ‖A‖² (measured on CryptoPunks, ranks 16 to 256); above these
-bounds that is less than 1e-10 (float64) and 1e-5 (float32) of the error reported.
+Above these bounds its `ROUNDING` is less than 1e-10 (float64) and 1e-5 (float32) of the error
+reported.
 """
 
 
@@ -79,6 +82,15 @@ class Frobenius(Loss):
     def trusts(self, values: NDArray[np.float64], facts: tuple[float, ...]) -> bool:
         """Whether no value is below what the formula in use gives accurately."""
         return self.residual == "direct" or not bool((values < facts[1]).any())
+
+    def rounding(self, A: Matrix, facts: tuple[Any, ...], values: Array) -> Array:
+        """2.4 eps ‖A‖² from the free formula, 2.4 eps ‖A‖ ‖A − W H‖ from the residual."""
+        xp, (norm2, trusted) = A.library.xp, facts
+        # Each entry of a residual is off by some eps of what A has there.
+        smaller = xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values)) * norm2)
+        scale = xp.where(values >= trusted, norm2 * xp.ones_like(values), smaller)
+        most: Array = ROUNDING * float(np.finfo(A.dtype).eps) * scale
+        return most
 
     def direct(self) -> Frobenius:
         """With the residual where it is needed."""

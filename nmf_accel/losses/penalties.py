@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..types import Array
+from ..types import Array, Library
 
 
 class Penalty(NamedTuple):
@@ -23,6 +23,13 @@ class Penalty(NamedTuple):
     def gradient(self, X: Array) -> Any:
         """``l1 + l2 X``: an array, or the number l1 where that is all."""
         return self.l1 if self.l2 is None else self.l1 + self.l2 * X
+
+    def value(self, library: Library, X: Array) -> Array:
+        """``l1 Σ X + ½ l2 ‖X‖²`` of each run, X (R, d, n), in float64: (R,)."""
+        xp = library.xp
+        # As `Library.inner` does: the sums of rows in the dtype of X, those of the rest in float64.
+        total: Array = self.l1 * xp.sum(xp.sum(X, axis=-1), axis=-1, dtype=xp.float64)
+        return total if self.l2 is None else total + 0.5 * self.l2 * library.inner(X, X)
 
 
 NONE = Penalty()

@@ -83,6 +83,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         ``'numpy'``, ``'cupy'``, ``'jax'``, …, as for `nmf`.
     inner : int, optional
         Repeats of an update, as for `nmf`.
+    extrapolate : bool, optional
+        As for `nmf`, with 'hals'; not with 'cd', whose iterations are scikit-learn's.
     dtype : {'float64', 'float32'}, optional
         Precision to compute in. By default that of X, and float64 for what is no float.
 
@@ -120,6 +122,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         "solver": [StrOptions({"cd", *COMMON["solver"].names})],
         "backend": [str, None],
         "inner": [Interval(Integral, COMMON["inner"].low, None, closed="left"), None],
+        "extrapolate": ["boolean", None],
         "dtype": [StrOptions({"float32", "float64"}), None],
     }
 
@@ -140,6 +143,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         shuffle: bool = False,
         backend: str | None = None,
         inner: int | None = None,
+        extrapolate: bool | None = None,
         dtype: str | None = None,
     ) -> None:
         super().__init__(
@@ -158,6 +162,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         )
         self.backend = backend
         self.inner = inner
+        self.extrapolate = extrapolate
         self.dtype = dtype
 
     def fit_transform(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> Any:
@@ -234,6 +239,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             check_every=rule.check_every,
             solver=rule.solver,
             inner=self.inner,
+            extrapolate=self.extrapolate,
             stop=rule.stop,
             l1_W=l1_H,
             l2_W=l2_H,
@@ -248,6 +254,11 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             raise ValueError(
                 f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
                 "goes through the components in order; for anything else, take scikit-learn's NMF"
+            )
+        if self.extrapolate and self.solver == "cd":
+            raise ValueError(
+                "extrapolate is True, but solver='cd' takes the very iterations of scikit-learn's; "
+                "take solver='hals'"
             )
 
     def _project(self, X: Any, H: Any) -> Any:

@@ -82,6 +82,9 @@ class Solver:
     by_columns : callable
         Whether, for so many inner repeats or steps, the rule moves each column of X whatever the
         others are, so that a backend may take them in blocks.
+    extrapolates : bool
+        Whether its iterations may be moved on along their last step: it brings entries back from
+        zero, never raises the objective, and has no momentum of its own.
     scratch : callable
         How many numbers the rule keeps in memory at its peak, beside X and its model, for factors
         (R, d, n), given R, d and n.
@@ -94,4 +97,5 @@ class Solver:
     keeps_zeros: bool = False
     descent: Telling | None = None
     by_columns: Callable[[int], bool] = never
+    extrapolates: bool = False
     scratch: Callable[[int, int, int], int] = no_scratch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ..backends import Backend
 from . import gradient, pivoting
@@ -20,7 +21,9 @@ SOLVERS: dict[str, Solver] = {
         keeps_zeros=True,
         by_columns=once,
     ),
-    "hals": Solver(partial(while_it_pays, hals), descent=telling_hals, by_columns=once),
+    "hals": Solver(
+        partial(while_it_pays, hals), descent=telling_hals, by_columns=once, extrapolates=True
+    ),
     # Exact: nothing is left to repeat.
     "bpp": Solver(
         lambda inner: pivoting.block_principal_pivoting,
@@ -37,9 +40,26 @@ AUTO = "auto"
 FASTEST = "hals"
 """What 'auto' takes where nothing was measured: the fastest wherever something was."""
 
-MEASURED: dict[tuple[str, str, str], tuple[str, str]] = {
-    ("numpy", "CPU", "float64"): ("hals", "cpu-2026-11-25-time-to-error-*-float64.json"),
-    ("numpy", "CPU", "float32"): ("hals", "cpu-2026-11-25-time-to-error-*-float32.json"),
+
+class Figures(NamedTuple):
+    """What figures say.
+
+    Attributes
+    ----------
+    solver : str
+    files : str
+        Where they are, in ``bench/results``.
+    extrapolate : bool
+    """
+
+    solver: str
+    files: str
+    extrapolate: bool = False
+
+
+MEASURED: dict[tuple[str, str, str], Figures] = {
+    ("numpy", "CPU", "float64"): Figures("hals", "cpu-2026-11-25-time-to-error-*-float64.json"),
+    ("numpy", "CPU", "float32"): Figures("hals", "cpu-2026-11-25-time-to-error-*-float32.json"),
 }
 """What takes the least time to an error, by backend, device (CPU or GPU) and dtype; and the files
 in ``bench/results``, all of dense images, that say so.
@@ -56,10 +76,13 @@ class Fastest:
     ----------
     solver : str
     because : str
+    extrapolate : bool
+        Whether its iterations are moved on along their last step.
     """
 
     solver: str
     because: str
+    extrapolate: bool = False
 
 
 def fastest(backend: Backend, dtype: str) -> Fastest:
@@ -68,8 +91,9 @@ def fastest(backend: Backend, dtype: str) -> Fastest:
     device = "GPU" if found.accelerated else "CPU"
     if (backend.name, device, dtype) not in MEASURED:
         return Fastest(FASTEST, f"not measured with {backend.name} on {found.device or device}")
-    solver, files = MEASURED[backend.name, device, dtype]
-    return Fastest(solver, f"measured on dense images, see bench/results/{files}")
+    solver, files, extrapolate = MEASURED[backend.name, device, dtype]
+    because = f"measured on dense images, see bench/results/{files}"
+    return Fastest(solver, because, extrapolate)
 
 
 def solver_called(name: str) -> Solver:

@@ -106,7 +106,7 @@ class Store:
             head = json.loads((path / "sweep.json").read_text())
             settings, about = head["settings"], head["about"]
             before = {name: option.before for name, option in COMMON.items()}
-            settings = {**{k: v for k, v in before.items() if v is not None}, **settings}
+            settings = {**before, **settings}
         except FileNotFoundError:
             raise StoreError(f"{path} holds no sweep: there is no sweep.json in it") from None
         except (ValueError, KeyError) as error:

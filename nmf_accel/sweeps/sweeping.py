@@ -68,9 +68,9 @@ def sweep(
     progress : bool
         Show one progress bar for the whole sweep on stderr.
     **options
-        max_iter, tol, check_every, delta, loss, solver, inner, stop, init, l1_W, l2_W, l1_H and
-        l2_H, as for `nmf`; every run stops by itself. Errors are recorded every `check_every`
-        iterations.
+        max_iter, tol, check_every, delta, loss, solver, inner, extrapolate, stop, init, l1_W,
+        l2_W, l1_H and l2_H, as for `nmf`; every run stops by itself. Errors are recorded every
+        `check_every` iterations.
 
     Returns
     -------

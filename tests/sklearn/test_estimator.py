@@ -284,3 +284,15 @@ def test_zeros_everywhere_are_refused_in_the_words_of_nmf(solver):
 
 def test_the_constraints_are_those_of_the_class():
     assert "hals" in str(NMF._parameter_constraints["solver"][0])
+
+
+def test_extrapolate():
+    X = np.random.default_rng(0).random((30, 20))
+    options = {"init": "random", "random_state": 0, "max_iter": 30, "tol": 0}
+    plain = NMF(4, solver="hals", **options).fit(X)
+    moved = NMF(4, solver="hals", extrapolate=True, **options).fit(X)
+    assert moved.reconstruction_err_ < plain.reconstruction_err_
+    with pytest.raises(ValueError, match="solver='cd' takes the very iterations of scikit-learn's"):
+        NMF(4, extrapolate=True, **options).fit(X)
+    with pytest.raises(ValueError, match="extrapolate is True, but solver is 'mu'"):
+        NMF(4, solver="mu", extrapolate=True, **options).fit(X)

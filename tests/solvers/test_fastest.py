@@ -8,6 +8,7 @@ import pytest
 
 from nmf_accel import Factorization, backends, nmf
 from nmf_accel.solvers import FASTEST, MEASURED, SOLVERS, fastest, table
+from nmf_accel.solvers.table import Figures
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
 A = np.random.default_rng(0).random((12, 9))
@@ -42,8 +43,8 @@ def said_by(file):
 
 @pytest.mark.parametrize(("where", "taken"), MEASURED.items(), ids=str)
 def test_the_files_say_what_the_table_says(where, taken):
-    solver, pattern = taken
-    files = sorted(RESULTS.glob(pattern))
+    solver = taken.solver
+    files = sorted(RESULTS.glob(taken.files))
     assert files
     for file in files:
         told = [x[3] for x in said_by(file) if x[:3] == where]
@@ -92,12 +93,23 @@ def test_not_measured_on_a_gpu():
 
 @pytest.mark.usefixtures("gpu")
 def test_a_line_of_the_table_is_all_it_takes(monkeypatch):
-    monkeypatch.setitem(table.MEASURED, ("numpy", "GPU", "float64"), ("apg", "gpu.json"))
+    monkeypatch.setitem(table.MEASURED, ("numpy", "GPU", "float64"), Figures("apg", "gpu.json"))
     result = nmf(A, 2, solver="auto", max_iter=3, backend="numpy")
     assert result.settings["solver"] == "apg"
     assert result.settings["inner"] == SOLVERS["apg"].inner
     assert result.settings["why_solver"].endswith("bench/results/gpu.json")
     np.testing.assert_array_equal(result.W, nmf(A, 2, solver="apg", max_iter=3, backend="numpy").W)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_auto_may_extrapolate_where_nobody_says_otherwise(monkeypatch):
+    figures = Figures("hals", "gpu.json", extrapolate=True)
+    monkeypatch.setitem(table.MEASURED, ("numpy", "GPU", "float64"), figures)
+    run = {"solver": "auto", "max_iter": 3, "backend": "numpy"}
+    assert nmf(A, 2, **run).settings["extrapolate"] is True
+    assert nmf(A, 2, extrapolate=False, **run).settings["extrapolate"] is False
+    # A step that is not taken would look like the end.
+    assert nmf(A, 2, tol=1e-3, check_every=1, **run).settings["extrapolate"] is False
 
 
 @pytest.mark.usefixtures("gpu")

@@ -194,6 +194,25 @@ def accelerate(
     return new
 
 
+def move_on(backend: Any, X: Any, last: Any, push: Any) -> Any:
+    """X moved on by parts `push` (R,) of its step from `last`, and projected."""
+    return elementwise("move_on")(X, last, push[:, None, None])
+
+
+def take(backend: Any, taken: Any, kept: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """`x` and `y` for the runs whose step is taken, for the others `kept` twice."""
+    found: tuple[Any, Any] = elementwise("take")(taken[:, None, None], kept, x, y)
+    return found
+
+
+def judge(
+    backend: Any, momentum: Any, value: Any, objective: Any, slack: Any, pace: Any
+) -> tuple[Any, Any]:
+    """Which runs take the step, and their momentum after it."""
+    taken, *after = elementwise("judge")(*momentum, value, objective, slack, *pace)
+    return taken, after
+
+
 def solve_passive(backend: Any, G: Any, N: Any, F: Any, going: Any) -> Any:
     """Solve G[f, f] X[f] = N[f] for each column of N (R, d, n), f being where F is true."""
     import cupy
@@ -226,6 +245,27 @@ ELEMENTWISE = {
         "T x, T next",
         "T y = ahead + step * (n - product); x = y > 0 ? y : T(0); next = x + beta * (x - last)",
     ),
+    "move_on": (
+        "T x, T last, float64 push",
+        "T y",
+        "T further = x + T(push) * (x - last); y = further > 0 ? further : T(0)",
+    ),
+    "take": (
+        "bool taken, T kept, T x, T y",
+        "T of_x, T of_y",
+        "of_x = taken ? x : kept; of_y = taken ? y : kept",
+    ),
+    "judge": (
+        "T beta, T limit, T proven, T push, T least, T kept, T lowest, T value, T objective, "
+        "T slack, T growth, T limits_growth, T shrinkage",
+        "bool taken, T beta_, T limit_, T proven_, T push_, T least_, T kept_, T lowest_",
+        "bool yes = objective <= least + slack || push <= 0; "
+        "T grown = min(limit, growth * beta); "
+        "taken = yes; beta_ = yes ? grown : beta / shrinkage; "
+        "limit_ = yes ? min(limits_growth * limit, T(1)) : proven; proven_ = yes ? beta : proven; "
+        "push_ = yes ? grown : T(0); least_ = yes && objective < least ? objective : least; "
+        "kept_ = yes ? value : kept; lowest_ = value < lowest ? value : lowest",
+    ),
 }
 """The kernels that CuPy makes: inputs, outputs, and what is done for each entry."""
 
@@ -243,6 +283,9 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "descend": descend,
     "accept": accept,
     "accelerate": accelerate,
+    "move_on": move_on,
+    "take": take,
+    "judge": judge,
     "solve_passive": solve_passive,
     "free2": free2,
     "squared_violation": squared_violation,

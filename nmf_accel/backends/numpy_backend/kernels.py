@@ -82,6 +82,24 @@ def _descend(
     return X
 
 
+def move_on(backend: Backend, X: Floats, last: Floats, push: Floats) -> Floats:
+    """X moved on by parts `push` of its step from `last`, and projected: one new array."""
+    if not push.any():
+        return X
+    further: Floats = X - last
+    further *= push.astype(X.dtype)[:, None, None]
+    further += X
+    np.maximum(further, 0, out=further)
+    return further
+
+
+def take(backend: Backend, taken: Floats, kept: Floats, *found: Floats) -> tuple[Floats, ...]:
+    """What was found for the runs whose step is taken, for the others `kept`."""
+    if taken.all():
+        return found
+    return tuple(np.where(taken[:, None, None], x, kept) for x in found)
+
+
 def solve_passive(backend: Backend, G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
     """Solve G[f, f] X[f] = N[f] for each column: those with the same f are one system."""
     with threads.turn():
@@ -108,5 +126,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "multiply_divide": multiply_divide,
     "descend": descend,
     "telling_descend": telling_descend,
+    "move_on": move_on,
+    "take": take,
     "solve_passive": solve_passive,
 }

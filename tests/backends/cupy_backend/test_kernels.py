@@ -7,6 +7,7 @@ from toys import ToyBackend
 
 from nmf_accel import backends
 from nmf_accel.backends.cupy_backend import kernels, sources
+from nmf_accel.core import extrapolated
 from nmf_accel.losses import Penalty, Quadratic, kkt
 from nmf_accel.losses.frobenius import free2
 from nmf_accel.solvers import descent, gradient, multiplicative, pivoting, repeated
@@ -192,6 +193,16 @@ class TestSums:
         arguments = (X, X[:, ::-1].copy(), N, 2 * X, step, 0.7)
         assert_alike(*both(backend, "accelerate", gradient.accelerate, *arguments), dtype)
 
+    def test_a_factor_moved_on(self, backend, shape, dtype):
+        X, N, _ = half_problem(*shape, dtype)
+        arguments = (X, N, np.linspace(0, 1, shape[0]))
+        assert_alike(*both(backend, "move_on", extrapolated.moved_on, *arguments), dtype)
+
+    def test_a_step_that_is_taken_by_some(self, backend, shape, dtype):
+        X, N, _ = half_problem(*shape, dtype)
+        arguments = (np.arange(shape[0]) % 3 < 2, X, N, X + 1)
+        assert_alike(*both(backend, "take", extrapolated.taken_or_kept, *arguments), dtype)
+
     @pytest.mark.parametrize("at_once", [1, 10**6])
     def test_the_systems_of_pivoting(self, backend, shape, dtype, at_once, monkeypatch):
         monkeypatch.setattr(kernels, "SYSTEMS", at_once * shape[1] ** 2)
@@ -200,6 +211,26 @@ class TestSums:
         arguments = (G, N, X > 0, np.ones(X[:, 0].shape, dtype=bool))
         found = both(backend, "solve_passive", pivoting.solve_passive, *arguments)
         assert_alike(*found, dtype)
+
+
+def test_who_takes_a_step(backend):
+    rng = np.random.default_rng(0)
+    numbers = rng.random((9, 40))
+    numbers[3] *= rng.random(40) < 0.5  # some at rest
+    numbers[8, :3] = np.nan
+    slack = np.full(40, 0.1)
+
+    def judge(library, asarray):
+        momentum = extrapolated.Momentum(*map(asarray, numbers[:7]))
+        arguments = (momentum, *map(asarray, numbers[7:]), asarray(slack), extrapolated.PACE)
+        kernel = library.kernel("judge", extrapolated.judged)
+        taken, after = kernel(library, *arguments)
+        return [library.to_numpy(x) for x in (taken, *after)]
+
+    assert backend.kernel("judge", extrapolated.judged) is not extrapolated.judged
+    found = judge(backend, lambda x: backend.asarray(x, x.dtype))
+    for x, y in zip(found, judge(PLAIN, lambda x: x), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-15)
 
 
 @pytest.mark.standin

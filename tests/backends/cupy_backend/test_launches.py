@@ -9,7 +9,7 @@ import pytest
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.cupy_backend import cublas, graphs
-from nmf_accel.core import Loop
+from nmf_accel.core import Loop, extrapolated_of
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, Penalty
 from nmf_accel.solvers import SOLVERS, Quiet
@@ -75,6 +75,16 @@ class TestLaunchByLaunch:
     def test_what_scikit_learn_holds_its_tol_against(self, ledger):
         assert an_iteration(ledger, loop_of("hals", stop="descent"))["launch"] == 16
 
+    @pytest.mark.parametrize("penalties", [{}, PENALTIES], ids=["plain", "penalized"])
+    @pytest.mark.parametrize("runs", [1, 3])
+    @pytest.mark.parametrize("stop", [None, "kkt"])
+    def test_an_extrapolated_iteration_waits_for_nothing(self, ledger, stop, runs, penalties):
+        loop = loop_of("hals", stop=stop, runs=runs, step_of=extrapolated_of, **penalties)
+        found = an_iteration(ledger, loop)
+        # Most of the 35 are of numbers (R,): the rounding, and the sums of the penalties.
+        assert found["launch"] == 35 + 4 * (stop is not None) + 6 * bool(penalties)
+        assert found.get("sync", 0) == found.get("h2d", 0) == found.get("d2h", 0) == 0
+
 
 class TestGraphs:
     @pytest.mark.parametrize("stop", [None, "kkt"])
@@ -90,6 +100,18 @@ class TestGraphs:
         for mine, count in zip(recorded, chunks, strict=True):
             np.testing.assert_array_equal(mine, expected.advance(count))
         assert expected.program.captured is None
+        for x, y in zip(found.state, expected.state, strict=True):
+            np.testing.assert_array_equal(x.get(), y.get())
+
+    @pytest.mark.parametrize("every", [1, 10])
+    def test_extrapolated_they_give_what_single_launches_give(self, every, monkeypatch):
+        options = {"solver": "hals", "runs": 3, "step_of": extrapolated_of, "stop": "kkt"}
+        found, expected = (loop_of(record_every=every, **options) for _ in range(2))
+        recorded = [found.advance(count * every) for count in (40, 20)]
+        assert found.program.captured is not None
+        monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+        for mine, count in zip(recorded, (40, 20), strict=True):
+            np.testing.assert_array_equal(mine, expected.advance(count * every))
         for x, y in zip(found.state, expected.state, strict=True):
             np.testing.assert_array_equal(x.get(), y.get())
 

@@ -101,10 +101,8 @@ class RawDense(Raw):
         return RawDense(self.library.asarray(self.array, dtype), self.library)
 
     def nonzero(self) -> tuple[Index, Index]:
-        library = self.library
-        most = (library.to_numpy(library.xp.max(self.array, axis=axis)) for axis in (1, 0))
-        rows, columns = map(np.flatnonzero, most)
-        return rows, columns
+        kernel = self.library.kernel("nonzero_rows", nonzero_rows)
+        return kernel(self.library, self.array), kernel(self.library, self.array.mT)
 
     def cut(self, frame: Frame) -> RawDense:
         rows = frame.rows.keep(self.library, self.array, 0)
@@ -159,3 +157,8 @@ class RawSparse(Raw):
         A = A if frame.rows.index is None else A[xp.asarray(frame.rows.index)]
         A = A if frame.columns.index is None else A[:, xp.asarray(frame.columns.index)]
         return RawSparse(A, self.library)
+
+
+def nonzero_rows(library: Library, A: Array) -> Index:
+    """Indices of the rows of A >= 0 that are not zero everywhere."""
+    return np.flatnonzero(library.to_numpy(library.xp.max(A, axis=1)))

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...types import Index
 from ..base import Backend
 from . import threads
+from .certificate import least_squares_violation, squared_violation
 
 ROWS_AT_ONCE = 16
 """Rows of a block in coordinate descent; between blocks its work is a matrix product."""
+
+GLANCE = 16
+"""Columns that mostly tell already that no row is zero."""
 
 Floats = NDArray[Any]
 
@@ -76,8 +81,19 @@ def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
     return X
 
 
+def nonzero_rows(backend: Backend, A: Floats) -> Index:
+    """Indices of the rows of A >= 0 that are not zero everywhere."""
+    nonzero = np.max(A[:, :GLANCE], axis=1) > 0
+    if not nonzero.all():
+        nonzero = np.max(A, axis=1) > 0
+    return np.flatnonzero(nonzero)
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "multiply_divide": multiply_divide,
     "descend": descend,
     "solve_passive": solve_passive,
+    "nonzero_rows": nonzero_rows,
+    "squared_violation": squared_violation,
+    "least_squares_violation": least_squares_violation,
 }

@@ -65,11 +65,15 @@ def share(A: Sparse, pool: ThreadPoolExecutor, several: int) -> Shared:
     sideways = A.matrix.format == "csc"
     M = A.transposed if sideways else A.matrix
     # From one side, each block's product is as large as the result: not too many.
-    count = min(several, 8)
+    blocks = tuple(even_rows(M, min(several, 8)))
+    return Shared(A.matrix, A.transposed, A.library, A.squares, blocks, sideways, pool)
+
+
+def even_rows(M: Any, count: int) -> list[tuple[slice, Any]]:
+    """A CSR matrix in so many blocks of rows with about as many entries stored each."""
     ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, count + 1)[1:-1])
     bounds = pairwise([0, *ends.tolist(), M.shape[0]])
-    blocks = tuple((slice(a, b), _rows(M, a, b)) for a, b in bounds if a < b)
-    return Shared(A.matrix, A.transposed, A.library, A.squares, blocks, sideways, pool)
+    return [(slice(a, b), _rows(M, a, b)) for a, b in bounds if a < b]
 
 
 def _rows(M: Any, a: int, b: int) -> Any:

@@ -7,7 +7,7 @@ block while that is in cache.
 
 from __future__ import annotations
 
-from contextvars import copy_context
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ from ...matrices import Dense, Frame, Matrix, Sparse
 from ..base import Backend
 from . import threads
 from .folded import Folded
-from .shared import even_rows
+from .shared import Crew, in_parts, share, sharing
 
 Floats = NDArray[Any]
 
@@ -32,20 +32,25 @@ WIDTH = 2048
 """Columns of a block of a dense matrix: with factors of usual ranks it stays in cache."""
 
 LEAST_WORK = 2**22
-"""Multiplications worth threads of their own in a product with A."""
+"""Multiplications in a product with A that are worth a thread."""
 
 
 def squared_violation(
     backend: Backend, X: Floats, plus: Floats, minus: Any, penalty: Any, onto: Any
 ) -> Any:
     """Squared norm of the projected gradient, from its two parts, in the memory of `plus`."""
-    plus -= minus
-    plus += penalty.gradient(X)
     smallest = np.finfo(X.dtype).smallest_normal
-    zero = smallest > X
-    if zero.any():  # there only what is negative counts
-        np.minimum(plus, 0, out=plus, where=zero)
-    return onto + backend.inner(plus, plus)
+
+    def of(k: slice) -> Any:
+        x, gradient = X[..., k], plus[..., k]
+        gradient -= minus[..., k]
+        gradient += penalty.gradient(x)
+        zero = smallest > x
+        if zero.any():  # there only what is negative counts
+            np.minimum(gradient, 0, out=gradient, where=zero)
+        return backend.inner(gradient, gradient)
+
+    return onto + sum(in_parts(of, X.shape[-1], X.size))
 
 
 def least_squares_violation(
@@ -60,56 +65,51 @@ def least_squares_violation(
         A, rows, columns, H, Wt, on_H, on_W = A.T, columns, rows, Wt, H, on_W, on_H
     X: Any = columns.keep(backend, H)
     Y: Any = rows.keep(backend, Wt)
-    G = np.matmul(Wt, Wt.mT)
+
+    def violation(x: Floats, G: Any, minus: Any, penalty: Any, onto: Any) -> Any:
+        plus: Any = backend.matmul(G, x)
+        return squared_violation(backend, x, plus, minus, penalty, onto)
+
+    G: Any = backend.matmul(Wt, Wt.mT)
 
     def walk(blocks: Blocks) -> Sums:
         total, N, K = 0.0, np.zeros_like(Y), np.zeros_like(G)
         for block, part in blocks:
             x = X[..., block]
-            total = squared_violation(backend, x, np.matmul(G, x), part.left(Y), on_H, total)
+            total = violation(x, G, part.left(Y), on_H, total)
             N += part.T.left(x)
-            K += np.matmul(x, x.mT)
+            K += backend.matmul(x, x.mT)
         return total, N, K
 
-    totals, Ns, Ks = zip(*_by_threads(walk, A, H.shape[0] * H.shape[1]), strict=True)
+    totals, Ns, Ks = zip(*_walked(walk, A, H.shape[0] * H.shape[1]), strict=True)
     # Rows and columns that were left out are zeros of A.
     x, y = H[..., columns.left_out], Wt[..., rows.left_out]
-    K = sum(Ks) + np.matmul(x, x.mT)
-    total = squared_violation(backend, x, np.matmul(G, x), 0, on_H, sum(totals))
-    total = squared_violation(backend, Y, np.matmul(K, Y), sum(Ns), on_W, total)
-    return squared_violation(backend, y, np.matmul(K, y), 0, on_W, total)
+    K = sum(Ks) + backend.matmul(x, x.mT)
+    total = violation(x, G, np.zeros_like(x), on_H, sum(totals))
+    total = violation(Y, K, sum(Ns), on_W, total)
+    return violation(y, K, np.zeros_like(y), on_W, total)
 
 
-def _by_threads(walk: Any, A: Matrix, rows: int) -> list[Sums]:
-    """What a walk finds in each thread's share of the columns of A, for so many rows of factors."""
-    several = min(threads.available(), 1 + A.entries * rows // LEAST_WORK)
-    shares = _shares(A, several)
-    if len(shares) == 1:
-        return [walk(shares[0])]
+def _walked(walk: Callable[[Blocks], Sums], A: Matrix, rows: int) -> list[Sums]:
+    """What a walk through A finds, by each thread, with so many rows of factors."""
+    whole: Blocks = [(slice(0, A.shape[1]), A)]
+    several = min(threads.available(), A.entries * rows // LEAST_WORK)
+    if several < 2 or not isinstance(A, Dense | Sparse) or isinstance(A, Folded):
+        return [walk(whole)]
     with threads.pool(several) as pool:
         if pool is None:
-            return [walk(share) for share in shares]
-        # In copies of the caller's context, with its np.errstate.
-        going = [pool.submit(copy_context().run, walk, share) for share in shares]
-        return [future.result() for future in going]
+            return [walk(whole)]
+        if isinstance(A, Dense):
+            return Crew(pool, several).each(walk, _shares(A, several))
+        with sharing(pool, several) as crew:
+            return [walk([(whole[0][0], share(A, crew))])]
 
 
-def _shares(A: Matrix, several: int) -> list[Blocks]:
-    """About equal shares of the columns of A in blocks."""
-    n = A.shape[1]
-    if isinstance(A, Sparse) and A.matrix.format == "csc":
-        return [
-            [(block, Sparse(part.T, part, A.library, A.squares))]
-            for block, part in even_rows(A.transposed, several)
-        ]
-    if not isinstance(A, Dense) or isinstance(A, Folded):
-        return [[(slice(0, n), A)]]
-    several = min(several, -(-n // WIDTH))
-    ends = np.linspace(0, n, several + 1).astype(int).tolist()
-    return [_blocks(A, *share) for share in pairwise(ends)]
-
-
-def _blocks(A: Dense, start: int, end: int) -> Blocks:
-    """Blocks of columns of a dense matrix."""
-    bounds = [slice(k, min(k + WIDTH, end)) for k in range(start, end, WIDTH)]
-    return [(block, Dense(A.array[:, block], A.library)) for block in bounds]
+def _shares(A: Dense, several: int) -> list[Blocks]:
+    """About equal shares of the columns of a dense matrix, in blocks."""
+    ends = np.linspace(0, A.shape[1], several + 1).astype(int).tolist()
+    shares: list[Blocks] = []
+    for start, end in pairwise(ends):
+        blocks = [slice(k, min(k + WIDTH, end)) for k in range(start, end, WIDTH)]
+        shares.append([(k, Dense(A.array[:, k], A.library)) for k in blocks])
+    return shares

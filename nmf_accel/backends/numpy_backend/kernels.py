@@ -12,6 +12,7 @@ from ...types import Index
 from ..base import Backend
 from . import threads
 from .certificate import least_squares_violation, squared_violation
+from .shared import in_parts
 
 ROWS_AT_ONCE = 16
 """Rows of a block in coordinate descent; between blocks its work is a matrix product."""
@@ -24,10 +25,16 @@ Floats = NDArray[Any]
 
 def multiply_divide(backend: Backend, x: Floats, n: Floats, d: Floats, penalty: Any) -> Floats:
     """``x * (n / (d + l1 + l2 x))``, in the memory of `d`."""
+
     # The only memory that an update without squares takes is the two products it starts from.
-    d += penalty.gradient(x)
-    np.divide(n, d, out=d)
-    return np.multiply(x, d, out=d)
+    def update(k: slice) -> None:
+        y, into = x[..., k], d[..., k]
+        into += penalty.gradient(y)
+        np.divide(n[..., k], into, out=into)
+        np.multiply(y, into, out=into)
+
+    in_parts(update, x.shape[-1], x.size)
+    return d
 
 
 def descend(backend: Backend, X: Floats, model: Any, penalty: Any) -> Floats:

@@ -111,10 +111,19 @@ class RawDense(Raw):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RawSparse(Raw):
-    """A sparse matrix by rows (CSR), without duplicate entries or explicit zeros."""
+    """A sparse matrix by rows (CSR), without duplicate entries or explicit zeros.
+
+    Attributes
+    ----------
+    csr : sparse matrix
+    library : Library
+    csc : sparse matrix, optional
+        The same by columns, where the caller had it so.
+    """
 
     csr: Any
     library: Library
+    csc: Any = None
 
     kind = "sparse"
     instead = "pass A.toarray() if it fits in memory"
@@ -144,7 +153,13 @@ class RawSparse(Raw):
         return [self.csr.data, *(x.astype(np.int64) for x in (self.csr.indices, self.csr.indptr))]
 
     def astype(self, dtype: np.dtype[Any]) -> RawSparse:
+        if self.csr.dtype == dtype:
+            return self
         return RawSparse(self.csr.astype(dtype), self.library)
+
+    def by_columns(self) -> Any:
+        """It as CSC."""
+        return self.csr.tocsc() if self.csc is None else self.csc
 
     def nonzero(self) -> tuple[Index, Index]:
         ends, columns = (self.library.to_numpy(x) for x in (self.csr.indptr, self.csr.indices))
@@ -153,6 +168,8 @@ class RawSparse(Raw):
 
     def cut(self, frame: Frame) -> RawSparse:
         """What a frame keeps: as many entries, in the same order."""
+        if frame.rows.index is None and frame.columns.index is None:
+            return self
         xp, A = self.library.xp, self.csr
         A = A if frame.rows.index is None else A[xp.asarray(frame.rows.index)]
         A = A if frame.columns.index is None else A[:, xp.asarray(frame.columns.index)]

@@ -59,7 +59,7 @@ class NumpyBackend(Backend):
         # By rows if it is tall: a product then goes through the long dense factor in order, and
         # jumps about in the short one, which may stay in cache.
         m, n = A.shape
-        M = A.csr if m >= n else A.csr.tocsc()
+        M = A.csr if m >= n else A.by_columns()
         return Sparse(M, M.T, self, A.squares)
 
     def arrange(self, A: Raw, frame: Frame) -> tuple[Matrix, Frame]:

@@ -123,7 +123,7 @@ class Shared(Sparse):
 
     def times(self, Y: Array) -> Array:
         """Y A, dense and in the order of columns, for a dense Y (k, m): (k, n)."""
-        Yt = np.ascontiguousarray(Y.mT)
+        Yt = _turned(np.asarray(Y))
         if self.sideways:
             Nt = np.empty((self.shape[1], Y.shape[0]), Y.dtype)
             self.crew.each(lambda x: Nt.__setitem__(x[0], x[1] @ Yt), self.blocks)
@@ -137,6 +137,19 @@ class Shared(Sparse):
 
         in_parts(add, len(total), total.size)
         return total.T
+
+
+def _turned(Y: NDArray[Any]) -> NDArray[Any]:
+    """The transpose in the order of rows, not copied if it is."""
+    if Y.flags.f_contiguous:
+        return Y.T
+    Yt = np.empty(Y.shape[::-1], Y.dtype)
+
+    def turn(k: slice) -> None:
+        Yt[k] = Y[:, k].T
+
+    in_parts(turn, len(Yt), Yt.size)
+    return Yt
 
 
 def share(A: Sparse, crew: Crew) -> Shared:

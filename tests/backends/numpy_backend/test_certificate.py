@@ -25,11 +25,12 @@ def matrix(shape, dtype="float64"):
 
 def definition(A, H, W):
     """Squared norm of the projected gradients, with the penalties, in float64."""
+    smallest = np.finfo(H.dtype).smallest_normal
     A, H, W = (x.astype(np.float64) for x in (A, H, W))
     total, R = 0.0, W @ H - A
     for X, gradient, (l1, l2) in zip((H, W), (W.T @ R, R @ H.T), PENALTIES, strict=True):
         gradient += l1 + (l2 or 0) * X
-        total += (gradient[(X >= 1e-38) | (gradient < 0)] ** 2).sum()
+        total += (gradient[(smallest <= X) | (gradient < 0)] ** 2).sum()
     return total
 
 

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Factors = tuple[NDArray[np.float64], NDArray[np.float64]]
+Factors = tuple[NDArray[Any], NDArray[Any]]
+
+DRAWN_AT_ONCE = 2**16
+"""Numbers of a random start that are drawn at once: so many stay in cache."""
 
 
 class Source(Protocol):
@@ -23,6 +26,10 @@ class Source(Protocol):
     def mean(self) -> float:
         """Mean of the entries of A."""
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, in which the start will be used."""
+
     def whole(self) -> Any:
         """All of A on the host, as an array or a scipy sparse matrix."""
 
@@ -34,7 +41,8 @@ class Init:
     Attributes
     ----------
     draw : callable
-        ``(source, rank, seed) -> W0, H0``, in float64 on the host.
+        ``(source, rank, seed) -> W0, H0``, on the host; computed in float64, and in the end of
+        that dtype or, to spare memory, of the source's.
     has_zeros : bool
         Whether it leaves zeros in W0 and H0.
     """
@@ -51,7 +59,9 @@ FILLS: dict[str, Callable[[np.random.Generator, int], Any]] = {
 """What the zeros of a start from singular vectors become, of A divided by its mean."""
 
 
-def random_start(shape: tuple[int, int], rank: int, seed: int, mean: float) -> Factors:
+def random_start(
+    shape: tuple[int, int], rank: int, seed: int, mean: float, dtype: Any = np.float64
+) -> Factors:
     """Uniform starting factors on the scale of the data.
 
     Parameters
@@ -64,18 +74,32 @@ def random_start(shape: tuple[int, int], rank: int, seed: int, mean: float) -> F
         Seed of ``numpy.random.default_rng``; W0 is drawn before H0.
     mean : float
         Mean of the entries of A.
+    dtype : dtype
+        To which the factors are rounded; they are drawn in float64 in any case.
 
     Returns
     -------
-    W0 : (m, d) float64 array
-    H0 : (d, n) float64 array
+    W0 : (m, d) array
+    H0 : (d, n) array
         Uniform in [0, sqrt(mean / d)), so that the entries of W0 H0 are about mean / 4.
     """
     rng = np.random.default_rng(seed)
     scale = np.sqrt(mean / rank)
     m, n = shape
-    W0 = rng.uniform(size=(m, rank)) * scale
-    return W0, rng.uniform(size=(rank, n)) * scale
+    W0, H0 = np.empty((m, rank), dtype), np.empty((rank, n), dtype)
+    for factor in (W0, H0):
+        _draw(rng, scale, factor.reshape(-1))
+    return W0, H0
+
+
+def _draw(rng: np.random.Generator, scale: float, numbers: NDArray[Any]) -> None:
+    """Fill in numbers that are uniform in [0, scale), the same however many at once."""
+    # All of a large start in float64 would take longer to make room for than to draw.
+    for k in range(0, numbers.size, DRAWN_AT_ONCE):
+        part = numbers[k : k + DRAWN_AT_ONCE]
+        drawn = rng.random(part.size)
+        drawn *= scale
+        part[:] = drawn
 
 
 def svd_start(A: Any, rank: int, seed: int, init: str) -> Factors:
@@ -143,7 +167,7 @@ def _leading_svd(A: Any, rank: int, rng: np.random.Generator) -> tuple[Any, Any,
 
 
 def _random(source: Source, rank: int, seed: int) -> Factors:
-    return random_start(source.shape, rank, seed, source.mean)
+    return random_start(source.shape, rank, seed, source.mean, source.dtype)
 
 
 def _from_svd(init: str) -> Callable[[Source, int, int], Factors]:

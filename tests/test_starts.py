@@ -6,7 +6,7 @@ from conftest import assert_parity
 
 from nmf_accel import backends, nmf
 from nmf_accel.intake import Given, prepare
-from nmf_accel.starts import svd_start
+from nmf_accel.starts import DRAWN_AT_ONCE, random_start, svd_start
 
 rng = np.random.default_rng(0)
 A = rng.random((30, 20))
@@ -75,3 +75,14 @@ def test_zeros_that_never_leave_are_warned_of():
 def test_a_rank_above_the_singular_vectors_is_refused():
     with pytest.raises(ValueError, match=r"rank is 21, but A \(30, 20\) has 20 singular vectors"):
         nmf(A, 21, init="nndsvda")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("shape", "rank"), [((3, 2), 1), ((70, 4000), 40)])
+def test_a_random_start_is_drawn_in_float64_and_rounded(shape, rank, dtype):
+    drawn, (m, n) = np.random.default_rng(5), shape
+    expected = [drawn.uniform(size=x) * np.sqrt(0.3 / rank) for x in ((m, rank), (rank, n))]
+    assert max(x.size for x in expected) > 2 * DRAWN_AT_ONCE or m == 3
+    for found, whole in zip(random_start(shape, rank, 5, 0.3, dtype), expected, strict=True):
+        np.testing.assert_array_equal(found, whole.astype(dtype))
+        assert found.dtype == dtype

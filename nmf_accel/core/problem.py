@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import NONE, Loss, Penalties, violation2
+from ..losses import NONE, Loss, Penalties
 from ..matrices import Frame, Matrix, Side
 from ..matrices.frame import put_back
 from ..starts import INITS, Factors
@@ -83,7 +83,7 @@ class Problem:
         return self.A.whole(self.frame)
 
     def draw(self, rank: int, seed: int, init: str) -> Factors:
-        """A start, W0 (m, d) and H0 (d, n), in float64 on the host."""
+        """A start, W0 (m, d) and H0 (d, n), on the host."""
         return INITS[init].draw(self, rank, seed)
 
     def on_device(self, W: Array, H: Array) -> tuple[Array, Array]:
@@ -176,11 +176,8 @@ class Point:
     @cached_property
     def kkt(self) -> NDArray[np.float64]:
         """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
-        backend, (*_, H, Wt) = self.problem.backend, self._here
-        of_H, of_W = self.loss.whole_models(*self._here)
-        on_H, on_W = self.penalties
-        kkt2 = violation2(backend, Wt, of_W, on_W, onto=violation2(backend, H, of_H, on_H))
-        return np.sqrt(np.asarray(backend.to_numpy(kkt2), dtype=np.float64))
+        kkt2 = self.loss.whole_violation2(*self._here, self.penalties)
+        return np.sqrt(np.asarray(self.problem.backend.to_numpy(kkt2), dtype=np.float64))
 
     @cached_property
     def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:

@@ -72,7 +72,11 @@ class Given:
             raise ValueError(f"{name} must be a matrix (2-D), but its shape is {array.shape}")
         if 0 in array.shape:
             raise ValueError(f"{name} is empty: its shape is {array.shape}")
-        return self.kind(array, home)
+        if self.kind is RawSparse:
+            # Where nothing was taken out, it is also what some products will go through.
+            whole = getattr(passed, "format", "") == "csc" and array.nnz == passed.nnz
+            return RawSparse(array, home, passed if whole else None)
+        return RawDense(array, home)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
 from ..types import Array, Library
-from .penalties import Penalty
+from .kkt import violations2
+from .penalties import Penalties, Penalty
 
 
 class Model(Protocol):
@@ -151,6 +152,19 @@ class Loss(ABC):
     ) -> tuple[Model, Model]:
         """The models for H and for Wt there, over all rows and columns of the matrix as given."""
         return self.model(A, facts, Wt, H), self.model(A.T, facts, H, Wt)
+
+    def whole_violation2(
+        self,
+        A: Matrix,
+        facts: tuple[float, ...],
+        frame: Frame,
+        H: Array,
+        Wt: Array,
+        penalties: Penalties,
+    ) -> Array:
+        """The squared norm there of the projected gradients of both factors, of each run: (R,)."""
+        models = self.whole_models(A, facts, frame, H, Wt)
+        return violations2(A.library, H, Wt, models, penalties)
 
     def __repr__(self) -> str:
         return f"<loss {type(self).__name__}>"

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..matrices import Frame, Matrix
 from ..types import Array, Library
 from .base import Loss, Quadratic
+from .kkt import violations2
+from .penalties import Penalties
 
 ROUNDING = 2.4
 """Rounding error of the free formula, at most so many eps ‖A‖² (CryptoPunks, ranks 16 to 256)."""
@@ -120,8 +122,32 @@ class Frobenius(Loss):
         matmul = library.matmul
         return Quadratic(M, matmul(Wt, Wt.mT)), Quadratic(N, matmul(H, H.mT))
 
+    def whole_violation2(
+        self,
+        A: Matrix,
+        facts: tuple[float, ...],
+        frame: Frame,
+        H: Array,
+        Wt: Array,
+        penalties: Penalties,
+    ) -> Array:
+        """The squared norm of the projected gradients, by the backend's own walk if it has one."""
+        kernel = A.library.kernel("least_squares_violation", least_squares_violation)
+        return kernel(A.library, A, frame, H, Wt, penalties)
+
 
 FROBENIUS = Frobenius()
+
+
+def least_squares_violation(
+    library: Library, A: Matrix, frame: Frame, H: Array, Wt: Array, penalties: Penalties
+) -> Array:
+    """Squared norm of the projected gradients at H and Wt, over all rows and columns, of each run.
+
+    A is what the frame keeps of the matrix that was given.
+    """
+    models = FROBENIUS.whole_models(A, (), frame, H, Wt)
+    return violations2(library, H, Wt, models, penalties)
 
 
 def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Array) -> Array:

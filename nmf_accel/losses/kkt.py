@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..types import Array, Library
-from .base import Model, Quadratic
-from .penalties import NONE, Penalty
+from .penalties import NONE, Penalties, Penalty
+
+if TYPE_CHECKING:  # every loss measures with what is here
+    from .base import Model, Quadratic
 
 
 def violation2(
@@ -19,6 +21,14 @@ def violation2(
     """
     kernel = library.kernel("squared_violation", squared_violation)
     return kernel(library, X, model.plus(library, X), model.minus(), penalty, onto)
+
+
+def violations2(
+    library: Library, H: Array, Wt: Array, models: tuple[Model, Model], penalties: Penalties
+) -> Array:
+    """`violation2` of both factors together; models and penalties are those of H, then of W."""
+    of_H = violation2(library, H, models[0], penalties[0])
+    return violation2(library, Wt, models[1], penalties[1], onto=of_H)
 
 
 def squared_violation(

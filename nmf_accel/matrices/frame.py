@@ -34,6 +34,13 @@ class Side:
         source[self.index] = np.arange(self.index.size)
         return source
 
+    @cached_property
+    def left_out(self) -> Index:
+        """Those that are not kept."""
+        if self.index is None:
+            return np.arange(0)
+        return np.setdiff1d(np.arange(self.size), self.index, assume_unique=True)
+
     def keep(self, library: Library, x: Array, axis: int = -1) -> Array:
         """The slices of `x` that are kept along an axis of this side's size."""
         if self.index is None:

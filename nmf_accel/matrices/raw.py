@@ -101,10 +101,8 @@ class RawDense(Raw):
         return RawDense(self.library.asarray(self.array, dtype), self.library)
 
     def nonzero(self) -> tuple[Index, Index]:
-        library = self.library
-        most = (library.to_numpy(library.xp.max(self.array, axis=axis)) for axis in (1, 0))
-        rows, columns = map(np.flatnonzero, most)
-        return rows, columns
+        kernel = self.library.kernel("nonzero_rows", nonzero_rows)
+        return kernel(self.library, self.array), kernel(self.library, self.array.mT)
 
     def cut(self, frame: Frame) -> RawDense:
         rows = frame.rows.keep(self.library, self.array, 0)
@@ -113,10 +111,19 @@ class RawDense(Raw):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RawSparse(Raw):
-    """A sparse matrix by rows (CSR), without duplicate entries or explicit zeros."""
+    """A sparse matrix by rows (CSR), without duplicate entries or explicit zeros.
+
+    Attributes
+    ----------
+    csr : sparse matrix
+    library : Library
+    csc : sparse matrix, optional
+        The same by columns, where the caller had it so.
+    """
 
     csr: Any
     library: Library
+    csc: Any = None
 
     kind = "sparse"
     instead = "pass A.toarray() if it fits in memory"
@@ -146,7 +153,13 @@ class RawSparse(Raw):
         return [self.csr.data, *(x.astype(np.int64) for x in (self.csr.indices, self.csr.indptr))]
 
     def astype(self, dtype: np.dtype[Any]) -> RawSparse:
+        if self.csr.dtype == dtype:
+            return self
         return RawSparse(self.csr.astype(dtype), self.library)
+
+    def by_columns(self) -> Any:
+        """It as CSC."""
+        return self.csr.tocsc() if self.csc is None else self.csc
 
     def nonzero(self) -> tuple[Index, Index]:
         ends, columns = (self.library.to_numpy(x) for x in (self.csr.indptr, self.csr.indices))
@@ -155,7 +168,14 @@ class RawSparse(Raw):
 
     def cut(self, frame: Frame) -> RawSparse:
         """What a frame keeps: as many entries, in the same order."""
+        if frame.rows.index is None and frame.columns.index is None:
+            return self
         xp, A = self.library.xp, self.csr
         A = A if frame.rows.index is None else A[xp.asarray(frame.rows.index)]
         A = A if frame.columns.index is None else A[:, xp.asarray(frame.columns.index)]
         return RawSparse(A, self.library)
+
+
+def nonzero_rows(library: Library, A: Array) -> Index:
+    """Indices of the rows of A >= 0 that are not zero everywhere."""
+    return np.flatnonzero(library.to_numpy(library.xp.max(A, axis=1)))

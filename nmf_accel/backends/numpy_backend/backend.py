@@ -67,13 +67,20 @@ class NumpyBackend(Backend):
     def ascontiguous(self, x: Array) -> NDArray[Any]:
         return np.ascontiguousarray(x)
 
+    def matmul(self, a: Array, b: Array) -> NDArray[Any]:
+        return shared.matmul(np.asarray(a), np.asarray(b))
+
+    def inner(self, x: Array, y: Array) -> Array:
+        total: Array = shared.inner(np.asarray(x), np.asarray(y))
+        return total
+
     def matrix(self, A: Raw) -> Matrix:
         if not isinstance(A, RawSparse):
             return super().matrix(A)
         # By rows if it is tall: a product then goes through the long dense factor in order, and
         # jumps about in the short one, which may stay in cache.
         m, n = A.shape
-        M = A.csr if m >= n else A.csr.tocsc()
+        M = A.csr if m >= n else A.by_columns()
         return Sparse(M, M.T, self, A.squares)
 
     def arrange(self, A: Raw, frame: Frame) -> tuple[Matrix, Frame]:
@@ -108,7 +115,9 @@ class NumpyBackend(Backend):
                 crew = (pool, several, parts)
                 return schedule.iterate(*crew, step, state, constants, count, record_every or 1)
             if pool and isinstance(A, Sparse):
-                constants = (shared.share(A, pool, several), *constants[1:])
+                with shared.sharing(pool, several) as sharers:
+                    constants = (shared.share(A, sharers), *constants[1:])
+                    return super().iterate(step, state, constants, count, record_every)
             return super().iterate(step, state, constants, count, record_every)
 
     def kernel(self, name: str, default: Kernel) -> Kernel:

@@ -32,6 +32,9 @@ LEAST_SIZE = 2**16
 ENTRIES_AT_ONCE = 2**22
 """Most entries that are compared at once, to spare memory."""
 
+GLANCE = 16
+"""Entries of each row that mostly tell already that there are too few copies."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Folded(Dense):
@@ -115,7 +118,8 @@ def layers(A: NDArray[Any], kept: Index | None) -> tuple[Index | None, Layers]:
     """
     rows = np.arange(A.shape[0]) if kept is None else kept
     count, place = rows.size, np.arange(rows.size)
-    if A.size < LEAST_SIZE:
+    least = count * max(LEAST_PART, LEAST_SAVED / A.shape[1])
+    if A.size < LEAST_SIZE or _most_copies(A, rows) < least:
         return kept, (count,)
     first = _first_equal(A, rows)
     order = np.argsort(first, kind="stable")  # equal rows side by side
@@ -123,9 +127,21 @@ def layers(A: NDArray[Any], kept: Index | None) -> tuple[Index | None, Layers]:
     copy = (place - np.maximum.accumulate(np.where(starts, place, 0))) % MOST_LAYERS
     group = np.cumsum(copy == 0) - 1
     sizes = tuple(np.bincount(copy).tolist())
-    if count - sizes[0] < count * max(LEAST_PART, LEAST_SAVED / A.shape[1]):
+    if count - sizes[0] < least:
         return kept, (count,)
     return rows[order[np.lexsort((group, np.bincount(group)[group], copy))]], sizes
+
+
+def _most_copies(A: NDArray[Any], rows: Index) -> int:
+    """How many of the rows of A may be copies of others: those that are in some of their entries.
+
+    Rows that differ there differ; so a glance at them spares most matrices a look at all.
+    """
+    some = A[:, :: -(-A.shape[1] // GLANCE)].astype(np.float64)
+    # Added up by rows one by one: the order is the same for all, which BLAS would not promise.
+    sums = np.einsum("ij,j->i", some, np.random.default_rng(0).random(some.shape[1]))[rows]
+    sums.sort()
+    return int(np.count_nonzero(sums[1:] == sums[:-1]))
 
 
 def _first_equal(A: NDArray[Any], rows: Index) -> Index:

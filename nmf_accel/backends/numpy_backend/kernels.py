@@ -8,21 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...types import Index
 from ..base import Backend
 from . import threads
+from .certificate import least_squares_violation, squared_violation
+from .shared import in_parts
 
 ROWS_AT_ONCE = 16
 """Rows of a block in coordinate descent; between blocks its work is a matrix product."""
+
+GLANCE = 16
+"""Columns that mostly tell already that no row is zero."""
 
 Floats = NDArray[Any]
 
 
 def multiply_divide(backend: Backend, x: Floats, n: Floats, d: Floats, penalty: Any) -> Floats:
     """``x * (n / (d + l1 + l2 x))``, in the memory of `d`."""
+
     # The only memory that an update without squares takes is the two products it starts from.
-    d += penalty.gradient(x)
-    np.divide(n, d, out=d)
-    return np.multiply(x, d, out=d)
+    def update(k: slice) -> None:
+        y, into = x[..., k], d[..., k]
+        into += penalty.gradient(y)
+        np.divide(n[..., k], into, out=into)
+        np.multiply(y, into, out=into)
+
+    in_parts(update, x.shape[-1], x.size)
+    return d
 
 
 def descend(backend: Backend, X: Floats, model: Any, penalty: Any) -> Floats:
@@ -122,6 +134,14 @@ def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
     return X
 
 
+def nonzero_rows(backend: Backend, A: Floats) -> Index:
+    """Indices of the rows of A >= 0 that are not zero everywhere."""
+    nonzero = np.max(A[:, :GLANCE], axis=1) > 0
+    if not nonzero.all():
+        nonzero = np.max(A, axis=1) > 0
+    return np.flatnonzero(nonzero)
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "multiply_divide": multiply_divide,
     "descend": descend,
@@ -129,4 +149,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "move_on": move_on,
     "take": take,
     "solve_passive": solve_passive,
+    "nonzero_rows": nonzero_rows,
+    "squared_violation": squared_violation,
+    "least_squares_violation": least_squares_violation,
 }

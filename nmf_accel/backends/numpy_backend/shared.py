@@ -1,13 +1,22 @@
-"""A sparse matrix whose products threads share, where these are most of the work."""
+"""A sparse matrix whose products threads share, where these are most of the work.
+
+While BLAS is held to one thread for that, ours share the dense products beside them as well. All
+of these lie by columns, (n, d) in the order of rows seen as (d, n), since so scipy multiplies:
+to turn a factor over would take as long as half a product.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...matrices import Matrix, Sparse
 from ...types import Array
@@ -15,6 +24,74 @@ from . import threads
 
 LEAST_WORK = 2**24
 """Multiplications worth threads in a product with a sparse matrix."""
+
+LEAST_ENTRIES = 2**17
+"""Entries of a dense array worth threads."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Threads that share the work on large arrays.
+
+    Attributes
+    ----------
+    pool : ThreadPoolExecutor
+    several : int
+        How many they are.
+    """
+
+    pool: ThreadPoolExecutor
+    several: int
+
+    def each(self, function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
+        """What a function makes of each part, in copies of the caller's context."""
+        going = [self.pool.submit(copy_context().run, function, part) for part in parts]
+        return [future.result() for future in going]
+
+
+_crew: ContextVar[Crew | None] = ContextVar("crew", default=None)
+
+
+@contextmanager
+def sharing(pool: ThreadPoolExecutor, several: int) -> Iterator[Crew]:
+    """Within, these threads share what goes through `in_parts`."""
+    crew = Crew(pool, several)
+    token = _crew.set(crew)
+    try:
+        yield crew
+    finally:
+        _crew.reset(token)
+
+
+def in_parts(function: Callable[[slice], Any], size: int, entries: int) -> list[Any]:
+    """What a function makes of each part of an axis of so large arrays; mostly one of all."""
+    crew = _crew.get()
+    if crew is None or entries < LEAST_ENTRIES:
+        return [function(slice(0, size))]
+    ends = np.linspace(0, size, crew.several + 1).astype(int).tolist()
+    return crew.each(function, [slice(a, b) for a, b in pairwise(ends)])
+
+
+def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """The matrix product; of a crew each one takes some columns of `b`, or the sum over some."""
+    length, columns = b.shape[-2:]
+    if _crew.get() is None:
+        product: NDArray[Any] = np.matmul(a, b)
+        return product
+    if length > columns:
+        sums = in_parts(lambda k: np.matmul(a[..., k], b[..., k, :]), length, b.size)
+        total: NDArray[Any] = sum(sums[1:], sums[0])
+        return total
+    out = np.empty((*a.shape[:-2], columns, a.shape[-2]), np.result_type(a, b)).mT
+    in_parts(lambda k: np.matmul(a, b[..., k], out=out[..., k]), columns, b.size)
+    return out
+
+
+def inner(x: NDArray[Any], y: NDArray[Any]) -> Any:
+    """Sum of x * y over the last two axes, in float64; by columns where a crew is at work."""
+    if _crew.get() is not None:
+        x, y = x.mT, y.mT
+    return np.sum(np.vecdot(x, y), axis=-1, dtype=np.float64)
 
 
 def worth_sharing(runs: int, rank: int, A: Matrix) -> bool:
@@ -36,40 +113,54 @@ class Shared(Sparse):
 
     blocks: tuple[tuple[slice, Any], ...]
     sideways: bool
-    pool: ThreadPoolExecutor
+    crew: Crew
 
     @property
     def T(self) -> Shared:
         """The transpose, not copied."""
         whole = (self.transposed, self.matrix, self.library, self.squares)
-        return Shared(*whole, self.blocks, not self.sideways, self.pool)
+        return Shared(*whole, self.blocks, not self.sideways, self.crew)
 
     def times(self, Y: Array) -> Array:
-        """Y A, dense, for a dense Y (k, m): (k, n)."""
-        if not self.sideways:
-            products = self.pool.map(lambda part: part[1].T @ Y[:, part[0]].mT, self.blocks)
-            return np.ascontiguousarray(sum(products).T)
-        N = np.empty((Y.shape[0], self.shape[1]), Y.dtype)
-        Yt = np.ascontiguousarray(Y.mT)
+        """Y A, dense and in the order of columns, for a dense Y (k, m): (k, n)."""
+        Yt = _turned(np.asarray(Y))
+        if self.sideways:
+            Nt = np.empty((self.shape[1], Y.shape[0]), Y.dtype)
+            self.crew.each(lambda x: Nt.__setitem__(x[0], x[1] @ Yt), self.blocks)
+            return Nt.T
+        products = self.crew.each(lambda x: x[1].T @ Yt[x[0]], self.blocks)
+        total: NDArray[Any] = products[0]
 
-        def fill(part: tuple[slice, Any]) -> None:
-            columns, block = part
-            N[:, columns] = (block @ Yt).T
+        def add(k: slice) -> None:
+            for product in products[1:]:
+                total[k] += product[k]
 
-        list(self.pool.map(fill, self.blocks))
-        return N
+        in_parts(add, len(total), total.size)
+        return total.T
 
 
-def share(A: Sparse, pool: ThreadPoolExecutor, several: int) -> Shared:
+def _turned(Y: NDArray[Any]) -> NDArray[Any]:
+    """The transpose in the order of rows, not copied if it is."""
+    if Y.flags.f_contiguous:
+        return Y.T
+    Yt = np.empty(Y.shape[::-1], Y.dtype)
+
+    def turn(k: slice) -> None:
+        Yt[k] = Y[:, k].T
+
+    in_parts(turn, len(Yt), Yt.size)
+    return Yt
+
+
+def share(A: Sparse, crew: Crew) -> Shared:
     """A sparse matrix in blocks with about as many entries stored each."""
     sideways = A.matrix.format == "csc"
     M = A.transposed if sideways else A.matrix
     # From one side, each block's product is as large as the result: not too many.
-    count = min(several, 8)
-    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, count + 1)[1:-1])
+    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, min(crew.several, 8) + 1)[1:-1])
     bounds = pairwise([0, *ends.tolist(), M.shape[0]])
     blocks = tuple((slice(a, b), _rows(M, a, b)) for a, b in bounds if a < b)
-    return Shared(A.matrix, A.transposed, A.library, A.squares, blocks, sideways, pool)
+    return Shared(A.matrix, A.transposed, A.library, A.squares, blocks, sideways, crew)
 
 
 def _rows(M: Any, a: int, b: int) -> Any:

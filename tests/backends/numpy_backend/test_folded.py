@@ -98,6 +98,17 @@ def test_what_is_not_worth_it_stays_as_it_is(A):
     assert layers(A, kept)[0] is kept
 
 
+def test_a_glance_spares_a_look_at_all_but_misses_no_copies(monkeypatch):
+    rng = np.random.default_rng(1)
+    A = np.zeros((300, 300), dtype=np.float32)
+    A[:, 7] = rng.random(300)  # no entry of those that are glanced at
+    assert layers(A, None) == (None, (300,))
+    A[::2] = A[1::2]
+    assert layers(A, None)[1] == (150, 150)
+    monkeypatch.setattr("nmf_accel.backends.numpy_backend.folded._first_equal", None)
+    assert layers(rng.random((300, 300)), None) == (None, (300,))
+
+
 @pytest.mark.parametrize("zeros", [0, 1])
 def test_peak_memory(zeros):
     """Beside the caller's A, the loop's and one more on the way."""

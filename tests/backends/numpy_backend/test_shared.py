@@ -44,7 +44,7 @@ def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density
     whole = rng.random(shape) * (rng.random(shape) < density)
     A = sparse(whole)
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = shared.share(A, pool, THREADS)
+        parts = shared.share(A, shared.Crew(pool, THREADS))
         assert len(parts.blocks) <= THREADS
         for _, block in parts.blocks:
             assert not block.nnz or np.shares_memory(block.data, A.matrix.data)

@@ -1,0 +1,89 @@
+"""NumPy's one walk through A finds the KKT residual that its definition says, for every kind."""
+
+import numpy as np
+import pytest
+from conftest import THREADS, blas_threads
+from scipy.sparse import csr_array
+
+from nmf_accel import backends
+from nmf_accel.backends.numpy_backend import certificate
+from nmf_accel.intake import Given, prepare
+from nmf_accel.losses import FROBENIUS, Penalty
+
+pytestmark = pytest.mark.usefixtures("three_threads")
+NUMPY = backends.get("numpy")
+PENALTIES = Penalty(0.03, 0.2), Penalty(0.01)
+
+
+def matrix(shape, dtype="float64"):
+    """With a zero row, a zero column, and few enough zeros elsewhere."""
+    A = np.random.default_rng(0).random(shape).astype(dtype)
+    A *= np.random.default_rng(1).random(shape) < 0.5
+    A[1], A[:, 3] = 0, 0
+    return A
+
+
+def definition(A, H, W):
+    """Squared norm of the projected gradients, with the penalties, in float64."""
+    smallest = np.finfo(H.dtype).smallest_normal
+    A, H, W = (x.astype(np.float64) for x in (A, H, W))
+    total, R = 0.0, W @ H - A
+    for X, gradient, (l1, l2) in zip((H, W), (W.T @ R, R @ H.T), PENALTIES, strict=True):
+        gradient += l1 + (l2 or 0) * X
+        total += (gradient[(smallest <= X) | (gradient < 0)] ** 2).sum()
+    return total
+
+
+KINDS = {
+    "dense": lambda A: A,
+    "by columns": np.asfortranarray,
+    "strided": lambda A: np.repeat(A, 2, axis=0)[::2],
+    "sparse": csr_array,
+    "folded": lambda A: np.repeat(np.repeat(A, 3, axis=0), 3, axis=1),
+}
+
+
+@pytest.fixture(params=[1, 2**40], ids=["threads", "alone"])
+def least_work(request, monkeypatch):
+    monkeypatch.setattr(certificate, "LEAST_WORK", request.param)
+    monkeypatch.setattr(certificate, "WIDTH", 17)
+    monkeypatch.setattr("nmf_accel.backends.numpy_backend.shared.LEAST_ENTRIES", request.param)
+
+
+@pytest.mark.usefixtures("least_work")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(90, 251), (251, 90), (150, 150)])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_residual(kind, shape, dtype, runs):
+    A = KINDS[kind](matrix(shape, dtype))
+    problem = prepare(Given(A), backend="numpy")
+    assert problem.A.kind == {"sparse": "sparse", "folded": "folded"}.get(kind, "dense")
+    m, n = problem.shape
+    rng = np.random.default_rng(2)
+    H, W = (rng.random((runs, *x)).astype(dtype) for x in ((4, n), (m, 4)))
+    H[rng.random(H.shape) < 0.2] = 0
+    W[rng.random(W.shape) < 0.2] = 0
+    W[0, 2], H[0, 1, 5] = 1e-44, 1e-44  # below the smallest normal number of float32
+    where = (NUMPY, problem.A, problem.frame, H, W.mT, PENALTIES)
+    before = H.copy(), W.copy()
+    found = certificate.least_squares_violation(*where)
+    A = A.toarray() if kind == "sparse" else A
+    expected = [definition(A, *x) for x in zip(H, W, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 1e-5)
+    assert found.shape == (runs,)
+    for x, y in zip((H, W), before, strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert blas_threads() == THREADS
+    facts = problem.facts(FROBENIUS)
+    whole = FROBENIUS.whole_violation2(problem.A, facts, problem.frame, H, W.mT, PENALTIES)
+    np.testing.assert_array_equal(whole, certificate.least_squares_violation(*where))
+
+
+@pytest.mark.usefixtures("least_work")
+def test_nan_is_seen():
+    problem = prepare(Given(matrix((90, 251))), backend="numpy")
+    H, Wt = np.ones((1, 4, 251)), np.ones((1, 4, 90))
+    H[0, 2, 250] = np.nan
+    where = (NUMPY, problem.A, problem.frame, H, Wt, PENALTIES)
+    assert np.isnan(certificate.least_squares_violation(*where)).all()

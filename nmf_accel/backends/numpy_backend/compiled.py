@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..base import Backend
 from . import kernels
+from .shared import in_parts
 
 TILE = 128
 """Columns at a time in coordinate descent, so that what it reads again stays in cache."""
@@ -37,7 +38,11 @@ def telling_descend(
     G = model.columns(slice(0)).with_penalty(backend, penalty).G
     new, met = np.empty_like(X), np.empty((X.shape[0], X.shape[2]))
     l1, least = X.dtype.type(penalty.l1), np.finfo(X.dtype).smallest_normal
-    _descend(X, N, G, l1, least, new, met)
+
+    def move(k: slice) -> None:
+        _descend(X[..., k], N[..., k], G, l1, least, new[..., k], met[:, k])
+
+    in_parts(move, X.shape[2], X.size)
     return new, met.sum(axis=1)
 
 

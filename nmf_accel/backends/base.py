@@ -66,6 +66,8 @@ class Backend(ABC):
     """The command that makes the backend usable."""
     recompiles_for_shapes: ClassVar[bool] = False
     """Whether another number of runs costs a compilation."""
+    idle_part: ClassVar[float] = 0.5
+    """Which part of the runs of a loop may be done before it goes on without them."""
     skips_unneeded: ClassVar[bool] = False
     """Whether `where` computes only what is needed, at no cost where nothing is."""
     kinds: ClassVar[tuple[type[Raw], ...]] = (RawDense,)

@@ -22,6 +22,12 @@ from .problem import Point, Problem
 from .recording import record
 from .settling import settle, why_solver
 
+AHEAD = 0.002
+"""Seconds that a run may go ahead of the checks of its `tol`; it goes back to where that was met.
+
+So a run of short iterations is not held up by being looked at after each.
+"""
+
 
 @dataclass
 class Run:
@@ -104,6 +110,7 @@ class Batch:
         self.why_solver = why_solver(options, problem)
         self.options = options = settle(options, problem)
         self.every = options.check_every if checked or options.tol else None
+        self.ahead = 0.0 if checked or record_every > 1 else AHEAD
         self.stop_rule = stop = options.stopping
         loss, penalties = options.objective, options.penalties
         start = Point(problem, W0, H0, loss, penalties)
@@ -145,15 +152,32 @@ class Batch:
         started = time.perf_counter()
         # Longer chunks are easier to share among threads, and neither the bar of a sweep nor
         # Ctrl-C, which loses the batch, is in a hurry.
-        each = 0.1 if len(self.runs) == 1 else 1.0
-        for count, recorded in chunks(self.loop, self.options.max_iter, self.every, each):
-            seconds = time.perf_counter() - started
-            self._record(count, recorded, seconds)
-            yield count
+        alone = len(self.runs) == 1
+        each, ahead = (0.1, self.ahead) if alone else (1.0, 0.0)
+        for count, recorded in chunks(self.loop, self.options.max_iter, self.every, each, ahead):
+            seconds = (time.perf_counter() - started) / count
+            done = self._record_checks(recorded, count, seconds)
+            if done < count:
+                self.loop.back(done)
+            self._keep_stopped()
+            yield done
             if not self.going:
                 return
             self._compact()
             started = time.perf_counter()
+
+    def _record_checks(self, recorded: NDArray[np.float64], count: int, seconds: float) -> int:
+        """Record a chunk check by check, until all runs have stopped; how many iterations."""
+        if self.every is None or count <= self.every:
+            self._record(count, recorded, seconds * count)
+            return count
+        done = 0
+        for end in range(self.every - self.iteration % self.every, count + self.every, self.every):
+            end = min(end, count)
+            if end > done and self.going:
+                self._record(end - done, recorded[done:end], seconds * (end - done))
+                done = end
+        return done
 
     def _record(self, count: int, recorded: NDArray[np.float64], seconds: float) -> None:
         """Give each run its part of a chunk, and stop those that are done."""
@@ -188,7 +212,12 @@ class Batch:
                 run.stopped_because = self.stop_rule.sentence.format(
                     tol=options.tol, check_every=options.check_every
                 )
-                run.factors = self._factors(r)
+
+    def _keep_stopped(self) -> None:
+        """Keep the factors of runs that stopped while others go on."""
+        for r in self.slots if self.going else ():
+            if self.runs[r].stopped_because and self.runs[r].factors is None:
+                self.runs[r].factors = self._factors(r)
 
     def stop(self, because: str) -> None:
         """Stop all the runs that are going."""
@@ -196,11 +225,11 @@ class Batch:
             self.runs[r].stopped_because = because
 
     def _compact(self) -> None:
-        """Drop stopped runs from the loop once they are half of it."""
-        going = self.going
+        """Drop stopped runs from the loop once they are so many of it that this pays."""
+        going, backend = self.going, self.problem.backend
         # A compiled loop would have to be compiled again: more than it saves.
-        compiled = self.problem.backend.recompiles_for_shapes
-        if len(going) <= len(self.slots) // 2 and not compiled:
+        few = len(going) <= (1 - backend.idle_part) * len(self.slots)
+        if few and not backend.recompiles_for_shapes:
             self.loop.keep([self.slots.index(r) for r in going])
             self.slots = going
 

@@ -12,9 +12,12 @@ from ..backends.base import LONGEST_CHUNK, UNROLLED
 from ..losses import NONE, Loss, Penalties
 from ..solvers import Telling
 from ..stopping import Stop
-from ..types import Array
+from ..types import Array, State
 from .iteration import StepOf, iteration_of
 from .problem import Problem
+
+MOST_CHECKS = 16
+"""Most checks that a chunk may go ahead of."""
 
 
 class Loop:
@@ -63,6 +66,7 @@ class Loop:
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
         self.state = self.step.begin(problem.start(loss, W0, H0))
+        self.before: State | None = None
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""
@@ -94,6 +98,16 @@ class Loop:
         self.state = state
         return np.concatenate([self.loss.errors(values[:, :1]), np.sqrt(others)], axis=1)
 
+    def back(self, count: int) -> None:
+        """Go back to where the last `advance` began, and do only so many of its iterations."""
+        assert self.before is not None
+        self.state = self.before
+        try:
+            self.advance(count)
+        except KeyboardInterrupt:
+            self.advance(count)  # it is short, and a result must go with what was recorded
+            raise
+
     def keep(self, slots: list[int]) -> None:
         """Go on with some of the runs only."""
         xp = self.problem.backend.xp
@@ -101,26 +115,35 @@ class Loop:
 
 
 def chunks(
-    loop: Loop, max_iter: int, every: int | None = None, seconds: float = 0.1
+    loop: Loop,
+    max_iter: int,
+    every: int | None = None,
+    seconds: float = 0.1,
+    ahead: float = 0.0,
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Advance `loop` by exactly `max_iter` iterations; yield each chunk's length and records.
 
-    A chunk ends at each multiple of `every`; without it, a chunk takes about `seconds`, so that
-    a progress bar moves and Ctrl-C is heard while the device is kept busy.
+    A chunk ends at a multiple of `every`, as a rule at each; of as many as take no longer than
+    `ahead` seconds, at the last. Without `every`, a chunk takes about `seconds`, so that a
+    progress bar moves and Ctrl-C is heard while the device is kept busy.
     """
-    done, count = 0, 1
+    done, count, checks = 0, 1, 1
     while done < max_iter:
         started = time.perf_counter()
         if every is not None:
-            count = every - done % every  # a check interval may take several chunks
+            count = checks * every - done % every  # a check interval may take several chunks
         count = min(count, max_iter - done, LONGEST_CHUNK * loop.record_every)
         # As often as is recorded, except that the last may be shorter.
         whole = count // loop.record_every * loop.record_every
         count = whole or min(loop.record_every, max_iter - done)
+        loop.before = loop.state if checks > 1 else None
         recorded = loop.advance(count)
         done += count
+        took = max(time.perf_counter() - started, 1e-9)
         yield count, recorded
-        if every is None:
+        if every is not None:
+            checks = max(1, min(2 * checks, MOST_CHECKS, int(checks * ahead / took)))
+        else:
             pace = count / max(time.perf_counter() - started, 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))
             count -= count % UNROLLED if count > UNROLLED else 0

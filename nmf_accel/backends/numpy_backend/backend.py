@@ -43,6 +43,7 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     install = "pip install numpy"
+    idle_part = 1 / 8
     skips_unneeded = True
     kinds = (RawDense, RawSparse)
     kernels = KERNELS
@@ -127,9 +128,9 @@ class NumpyBackend(Backend):
     def versions(self) -> dict[str, str]:
         if not compiled_kernels():
             return super().versions()
-        from importlib.metadata import version
+        from numba import __version__
 
-        return {**super().versions(), "numba": version("numba")}
+        return {**super().versions(), "numba": __version__}
 
     def sized_for(self, flops: float) -> AbstractContextManager[Any]:
         return threads.hold() if flops < threads.LEAST_PRODUCT else nullcontext()

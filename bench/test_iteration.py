@@ -16,6 +16,7 @@ from nmf_accel import backends, nmf
 from nmf_accel.core import Loop, versions
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
+from nmf_accel.solvers import Quiet
 from nmf_accel.solvers.multiplicative import lee_seung
 from nmf_accel.starts import random_start
 
@@ -43,7 +44,7 @@ def iterations(backend, n, rank, dtype):
     with backend.scope():
         problem = prepare(Given(A), dtype, backend.name)
         W0, H0 = random_start(A.shape, rank, 0, problem.mean)
-        loop = Loop(problem, lee_seung, W0[None], H0[None], 1e-9, loss=FROBENIUS)
+        loop = Loop(problem, Quiet(lee_seung), W0[None], H0[None], 1e-9, loss=FROBENIUS)
 
     def chunk():
         with backend.scope():

@@ -6,6 +6,9 @@ from conftest import assert_parity, require_or_skip
 from scipy.optimize import nnls
 
 from nmf_accel import backends, nmf, project
+from nmf_accel.intake import Given, prepare_whole
+from nmf_accel.losses import Penalty
+from nmf_accel.projection import solve
 
 rng = np.random.default_rng(0)
 W, A = rng.random((20, 6)), rng.random((20, 15))
@@ -100,3 +103,25 @@ def test_ill_conditioned_components_on_punks(punks):
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         project(**{"A": A, "W": W, **arguments})
+
+
+class TestFromNear:
+    """`solve` from an H at hand, as the estimator ends."""
+
+    def solved(self, W, near, backend="numpy"):
+        problem = prepare_whole(Given(W @ np.random.default_rng(1).random((W.shape[1], 9)) + 0.1))
+        return solve(problem, W, Penalty(0.1), near=near)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_it_is_what_is_found_from_zero(self, seed):
+        rng = np.random.default_rng(seed)
+        W, near = rng.random((12, 4)), rng.random((4, 9)) * (rng.random((4, 9)) < 0.7)
+        np.testing.assert_allclose(
+            self.solved(W, near), self.solved(W, None), rtol=1e-10, atol=1e-12
+        )
+
+    def test_where_there_are_many_solutions_it_starts_from_zero(self):
+        W = np.random.default_rng(0).random((12, 4))
+        W[:, 3] = W[:, 2] * (1 + 1e-12)
+        near = np.ones((4, 9))
+        np.testing.assert_array_equal(self.solved(W, near), self.solved(W, None))

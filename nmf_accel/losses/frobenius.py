@@ -158,6 +158,8 @@ def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Ar
 
 def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
+    if A.lies_by_columns:  # ‖A − W H‖ = ‖Aᵀ − Hᵀ Wᵀ‖
+        A, Wt, H = A.T, H, Wt
     return A.library.fused(_residual2)(A.library, A, Wt, H)
 
 

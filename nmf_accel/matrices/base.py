@@ -76,6 +76,11 @@ class Matrix(ABC):
     def times(self, Y: Array) -> Array:
         """Y A, dense and in the order of rows, for a dense Y (k, m): (k, n)."""
 
+    @property
+    def lies_by_columns(self) -> bool:
+        """Whether its columns are found faster than its rows, as far as is known."""
+        return False
+
     def columns(self, block: slice) -> Matrix:
         """Some columns, not copied; of a kind whose products may be computed in blocks of these."""
         raise NotImplementedError
@@ -141,6 +146,11 @@ class Dense(Matrix):
 
     def times(self, Y: Array) -> Array:
         return self.library.matmul(Y, self.array)
+
+    @property
+    def lies_by_columns(self) -> bool:
+        flags = getattr(self.array, "flags", None)  # of NumPy and CuPy
+        return flags is not None and bool(flags.f_contiguous and not flags.c_contiguous)
 
     def columns(self, block: slice) -> Dense:
         return Dense(self.array[:, block], self.library)

@@ -68,6 +68,10 @@ class Sparse(Matrix):
     def read(self) -> int:
         return (self.dtype.itemsize + 4) * self.entries
 
+    @property
+    def lies_by_columns(self) -> bool:
+        return bool(self.matrix.format == "csc")
+
     def least_block(self, m: int) -> int:
         return 1  # blocks are made dense
 

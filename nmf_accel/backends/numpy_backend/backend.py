@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +20,10 @@ from ...types import Array, Kernel, State, Step
 from ..base import Backend, Moving, Probe
 from . import columns, folded, schedule, shared, threads
 from .kernels import KERNELS
+
+
+COMPILED = frozenset({"descend", "telling_descend", "solve_passive"})
+"""The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 
 
 @cache
@@ -123,14 +128,13 @@ class NumpyBackend(Backend):
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
         found = super().kernel(name, default)
-        return cast(Kernel, compiled_kernels().get(name, found))
+        return cast(Kernel, compiled_kernels().get(name, found)) if name in COMPILED else found
 
     def versions(self) -> dict[str, str]:
-        if not compiled_kernels():
-            return super().versions()
-        from numba import __version__
-
-        return {**super().versions(), "numba": __version__}
+        versions = super().versions()
+        if f"{__package__}.compiled" in sys.modules and compiled_kernels():
+            versions["numba"] = sys.modules["numba"].__version__
+        return versions
 
     def sized_for(self, flops: float) -> AbstractContextManager[Any]:
         return threads.hold() if flops < threads.LEAST_PRODUCT else nullcontext()

@@ -115,7 +115,8 @@ def test_threads_may_use_them_at_once():
 
 def test_they_are_what_the_backend_uses_and_a_result_says_so():
     assert NUMPY.kernel("descend", None) is compiled.descend
-    result = nmf(np.ones((3, 4)), 1, max_iter=2, backend="numpy")
+    assert set(compiled.KERNELS) == numpy_backend.COMPILED
+    result = nmf(np.ones((3, 4)), 1, max_iter=2, solver="hals", backend="numpy")
     assert "numba" in result.settings["versions"]
 
 

@@ -21,7 +21,6 @@ from ..base import Backend, Moving, Probe
 from . import columns, folded, schedule, shared, threads
 from .kernels import KERNELS
 
-
 COMPILED = frozenset({"descend", "telling_descend", "solve_passive"})
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 

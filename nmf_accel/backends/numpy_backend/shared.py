@@ -22,7 +22,7 @@ from ...matrices import Matrix, Sparse
 from ...types import Array
 from . import threads
 
-LEAST_WORK = 2**24
+LEAST_WORK = 2**22
 """Multiplications worth threads in a product with a sparse matrix."""
 
 LEAST_ENTRIES = 2**17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -174,7 +175,9 @@ def factorize(
         return replace(result, W=W, H=H)
 
     backend, product = problem.backend, problem.product(options.rank)
-    with backend.scope(problem.A), backend.sized_for(product), memory_for(problem, options):
+    # What a callback does is not ours to hold back.
+    sized = nullcontext() if callback else backend.sized_for(product)
+    with backend.scope(problem.A), sized, memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
         batch = Batch(problem, options, *starts, checked=callback is not None)
         try:
@@ -182,6 +185,7 @@ def factorize(
         except KeyboardInterrupt:
             if not batch.iteration:
                 raise
+            batch.loop.back_to(batch.iteration)  # it may have come before that was recorded
             batch.stop(f"interrupted after {batch.iteration} of {options.max_iter} iterations")
             raise Interrupted(finish()) from None
         return finish()

@@ -158,7 +158,7 @@ class Batch:
             seconds = (time.perf_counter() - started) / count
             done = self._record_checks(recorded, count, seconds)
             if done < count:
-                self.loop.back(done)
+                self.loop.back_to(self.iteration)
             self._keep_stopped()
             yield done
             if not self.going:
@@ -168,7 +168,7 @@ class Batch:
 
     def _record_checks(self, recorded: NDArray[np.float64], count: int, seconds: float) -> int:
         """Record a chunk check by check, until all runs have stopped; how many iterations."""
-        if self.every is None or count <= self.every:
+        if self.every is None or count <= self.every - self.iteration % self.every:
             self._record(count, recorded, seconds * count)
             return count
         done = 0

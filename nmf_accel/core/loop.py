@@ -66,7 +66,8 @@ class Loop:
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
         self.state = self.step.begin(problem.start(loss, W0, H0))
-        self.before: State | None = None
+        self.done = 0
+        self.before: tuple[State, int] | None = None
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""
@@ -95,18 +96,15 @@ class Loop:
             # is per iteration and run, so the outcome does not depend on where chunks end.
             self._measure(self.loss.direct())
             return self.advance(count)
-        self.state = state
+        self.state, self.done = state, self.done + count
         return np.concatenate([self.loss.errors(values[:, :1]), np.sqrt(others)], axis=1)
 
-    def back(self, count: int) -> None:
-        """Go back to where the last `advance` began, and do only so many of its iterations."""
-        assert self.before is not None
-        self.state = self.before
-        try:
-            self.advance(count)
-        except KeyboardInterrupt:
-            self.advance(count)  # it is short, and a result must go with what was recorded
-            raise
+    def back_to(self, iteration: int) -> None:
+        """Go back to an iteration of the last chunk, if it was one that may go too far."""
+        if self.before is not None and self.done != iteration:
+            self.state, self.done = self.before
+            if self.done < iteration:
+                self.advance(iteration - self.done)
 
     def keep(self, slots: list[int]) -> None:
         """Go on with some of the runs only."""
@@ -136,7 +134,7 @@ def chunks(
         # As often as is recorded, except that the last may be shorter.
         whole = count // loop.record_every * loop.record_every
         count = whole or min(loop.record_every, max_iter - done)
-        loop.before = loop.state if checks > 1 else None
+        loop.before = (loop.state, loop.done) if checks > 1 else None
         recorded = loop.advance(count)
         done += count
         took = max(time.perf_counter() - started, 1e-9)

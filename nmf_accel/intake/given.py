@@ -74,7 +74,8 @@ class Given:
             raise ValueError(f"{name} is empty: its shape is {array.shape}")
         if self.kind is RawSparse:
             # Where nothing was taken out, it is also what some products will go through.
-            whole = getattr(passed, "format", "") == "csc" and array.nnz == passed.nnz
+            same = (array.nnz, array.dtype) == (passed.nnz, passed.dtype)
+            whole = same and getattr(passed, "format", "") == "csc"
             return RawSparse(array, home, passed if whole else None)
         return RawDense(array, home)
 

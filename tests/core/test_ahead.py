@@ -77,26 +77,45 @@ def test_what_comes_after_the_end_of_a_run_does_no_harm(monkeypatch):
     assert np.isfinite(result.errors).all()
 
 
-def test_ctrl_c_on_the_way_back_leaves_what_was_recorded(monkeypatch):
+@pytest.mark.parametrize("max_iter", [545, 605])
+@pytest.mark.parametrize("check_every", [90, 100])
+def test_no_check_is_missed_where_a_chunk_is_cut(check_every, max_iter, monkeypatch):
+    monkeypatch.setattr(batch, "AHEAD", 1e9)
+    checks = []
+    check = batch.Batch._check
+
+    def watched(self, going):
+        checks.append(self.iteration)
+        check(self, going)
+
+    monkeypatch.setattr(batch.Batch, "_check", watched)
+    nmf(A, 4, tol=1e-300, stop="kkt", check_every=check_every, max_iter=max_iter)
+    assert checks == list(range(check_every, max_iter + 1, check_every))
+
+
+@pytest.mark.parametrize("at", ["before", "within"])
+def test_ctrl_c_on_the_way_back_leaves_what_was_recorded(at, monkeypatch):
     monkeypatch.setattr(batch, "AHEAD", 1e9)
     expected = nmf(A, 4, **CASES[0])
-    back, advance, interrupts = Loop.back, Loop.advance, []
+    back_to, advance, interrupts = Loop.back_to, Loop.advance, []
 
     def once(loop, count):
-        if interrupts == ["armed"]:
+        if interrupts == ["within"]:
             interrupts.append("done")
             raise KeyboardInterrupt
         return advance(loop, count)
 
-    def armed(loop, count):
-        interrupts.append("armed")
-        back(loop, count)
+    def armed(loop, iteration):
+        if not interrupts:
+            interrupts.append(at)
+            if at == "before":
+                raise KeyboardInterrupt
+        back_to(loop, iteration)
 
     monkeypatch.setattr(Loop, "advance", once)
-    monkeypatch.setattr(Loop, "back", armed)
+    monkeypatch.setattr(Loop, "back_to", armed)
     with pytest.raises(KeyboardInterrupt) as stopped:
         nmf(A, 4, **CASES[0])
-    assert interrupts == ["armed", "done"]
     result = stopped.value.result
     assert result.n_iter == expected.n_iter
     np.testing.assert_array_equal(result.W, expected.W)

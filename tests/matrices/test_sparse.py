@@ -142,3 +142,13 @@ def test_memory_grows_with_the_entries():
     assert result.n_iter == 3
     dense = shape[0] * shape[1] * 8
     assert peak < 20 * (result.W.nbytes + result.H.nbytes) + 100 * stored < dense / 25
+
+
+@pytest.mark.parametrize("format", ["csr", "csc"])
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
+@pytest.mark.parametrize("dtype", [bool, "int8", "float32", "float64"])
+def test_a_matrix_of_any_dtype_and_format_is_what_its_entries_are(dtype, shape, format):
+    whole = (np.random.default_rng(0).random(shape) < 0.6).astype(dtype)
+    A = sp.csr_array(whole).asformat(format)
+    found, expected = (nmf(X, 2, max_iter=20, solver="hals", backend="numpy") for X in (A, whole))
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-3, atol=1e-5)

@@ -109,7 +109,7 @@ class NumpyBackend(Backend):
             return super().iterate(step, state, constants, count, record_every)
         parts = schedule.stacks(runs, rank, A)
         if not parts and (blocks := columns.blocks_for(runs, rank, A)):
-            with threads.hold(), columns.in_blocks(blocks):
+            with threads.hold() as held, columns.in_blocks(blocks if held else None):
                 return super().iterate(step, state, constants, count, record_every)
         if not parts and not shared.worth_sharing(runs, rank, A):
             with self.sized_for(2 * A.entries * runs * rank):

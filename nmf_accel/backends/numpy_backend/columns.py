@@ -58,7 +58,7 @@ def blocks_for(runs: int, rank: int, A: Matrix) -> Blocks | None:
 
 
 @contextmanager
-def in_blocks(blocks: Blocks) -> Iterator[None]:
+def in_blocks(blocks: Blocks | None) -> Iterator[None]:
     """While iterations from here take columns in these blocks."""
     token = _blocks.set(blocks)
     try:

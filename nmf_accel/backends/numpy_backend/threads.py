@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from threading import Lock, RLock
@@ -36,8 +36,9 @@ def _blas() -> ThreadpoolController:
 
 def available() -> int:
     """Threads that BLAS may use, or might if it were not held to one; 1 if it does not say."""
-    if _allowed:
-        return _allowed[0]
+    held = next(iter(_allowed), None)
+    if held is not None:
+        return held
     return max((x.num_threads for x in _blas().lib_controllers), default=1)
 
 
@@ -50,13 +51,12 @@ def hold() -> Iterator[bool]:
     if not _alone.acquire(blocking=False):
         yield False
         return
-    try:
+    with ExitStack() as undo:
+        undo.callback(_alone.release)
         _allowed.append(available())
-        with _blas().limit(limits=1):
-            yield True
-    finally:
-        _allowed.pop()
-        _alone.release()
+        undo.callback(_allowed.pop)
+        undo.enter_context(_blas().limit(limits=1))
+        yield True
 
 
 def _alone_too() -> None:
@@ -77,12 +77,25 @@ def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
 
 @cache
 def helpers(count: int) -> ThreadPoolExecutor:
-    """Threads that stay, for work that is shared out often; used while `hold` holds."""
+    """Threads that stay, for work that is shared out often; used only while `hold` holds.
+
+    They start one by one as they are needed, and that tells BLAS to have one thread.
+    """
     return ThreadPoolExecutor(count, "nmf_accel", initializer=_alone_too)
 
 
-if hasattr(os, "register_at_fork"):  # a child process has none of them
-    os.register_at_fork(after_in_child=helpers.cache_clear)
+def _begin_anew() -> None:
+    """In a child process: it has no threads but one, whatever others of its parent were at."""
+    global _alone
+    helpers.cache_clear()
+    _alone = RLock()
+    if _allowed:
+        _blas().limit(limits=_allowed[0])
+        _allowed.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @contextmanager

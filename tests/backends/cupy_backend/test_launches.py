@@ -19,7 +19,10 @@ from nmf_accel.stopping import STOPS
 pytestmark = pytest.mark.standin
 PENALTIES = {"penalties": (Penalty(0.1, 0.2), Penalty(0.3, 0.1))}
 LEAST = {("mu", None): 9, ("hals", None): 7, ("mu", "kkt"): 14, ("hals", "kkt"): 12}
-"""Products with A 2, Gram matrices 2, and 2 more of mu; updates 2, the error 1. KKT: 2 each, and their sum."""
+"""Products with A 2, Gram matrices 2, and 2 more of mu; updates 2, the error 1.
+
+KKT: 2 for each half-step, and their sum.
+"""
 CAPTURED = [("mu", 1), ("hals", 1), ("mu", 5), ("hals", 5), ("apg", 10)]
 
 

@@ -21,7 +21,8 @@ from threadpoolctl import ThreadpoolController
 LEAST_PRODUCT = 2**24
 """Operations of a product worth BLAS's threads: with fewer, they take longer to meet than to work.
 
-(The same factor 10 either way costs at most a third, measured on 2 cores with OpenBLAS.)
+On 2 cores with OpenBLAS, two threads took 0.69 of the time of one for products of 2·10⁷ operations,
+and 0.94 for iterations with products of 3·10⁶, but go on spinning between them.
 """
 
 _alone = RLock()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import THREADS, assert_equals_single_runs, blas_threads
+from conftest import THREADS, assert_equals_single_runs, blas_threads, run_python
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
@@ -141,14 +141,26 @@ def test_columns_are_not_shared_while_another_caller_holds_blas(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_begins_anew():
-    with threads.hold():
-        child = os.fork()
-        if not child:
-            free = blas_threads() == THREADS == threads.available()
-            with threads.hold() as held:
-                os._exit(0 if free and held and blas_threads() == 1 else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert blas_threads() == THREADS
+    done = run_python(  # a process without JAX, which warns of forks
+        """
+import os, numpy
+from threadpoolctl import threadpool_info, threadpool_limits
+from nmf_accel.backends.numpy_backend import threads
+
+def blas():
+    return max(x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas")
+
+threadpool_limits(3, "blas")
+with threads.hold():
+    child = os.fork()
+    if not child:
+        free = blas() == threads.available() == 3
+        with threads.hold() as held:
+            os._exit(0 if free and held and blas() == 1 else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), blas())
+"""
+    )
+    assert done.stdout.split() == ["0", "3"], done.stderr
 
 
 def test_threads_of_blas_are_as_they_were_after_an_error():

@@ -1,8 +1,9 @@
 """What is minimized: losses, the models of them that a solver sees, and how near a solution is."""
 
-from .base import Loss, Model, Quadratic
+from .base import Loss
 from .frobenius import FROBENIUS, Frobenius
 from .kkt import violation2
+from .models import Model, Quadratic
 from .penalties import NONE, Penalties, Penalty
 from .table import LOSSES
 

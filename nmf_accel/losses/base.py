@@ -1,69 +1,18 @@
-"""What a loss must say, and what a solver sees of it."""
+"""What a loss must say."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array, Library
+from ..types import Array
 from .kkt import violations2
-from .penalties import Penalties, Penalty
-
-
-class Model(Protocol):
-    """The loss as a function of the factor X (R, d, n), the other one, Y (R, d, m), given.
-
-    A solver sees no more of A than this: the two non-negative parts of the gradient with respect
-    to X. Penalties are no part of it. It is a plain tuple of arrays, so that it passes through a
-    compiler, and a sum over the rows of A.
-    """
-
-    def minus(self) -> Array:
-        """The part of the gradient that is subtracted, (R, d, n)."""
-
-    def plus(self, library: Library, X: Array) -> Array:
-        """The part that is added, at X; an array of its own, which may be overwritten."""
-
-    def columns(self, block: slice) -> Model:
-        """The model for some columns of X."""
-
-
-class Quadratic(NamedTuple):
-    """The model of a least-squares loss ½‖A − YᵀX‖²: its gradient is G X − N.
-
-    Attributes
-    ----------
-    N : (R, d, n) array
-        Y A.
-    G : (R, d, d) array
-        Y Yᵀ.
-    """
-
-    N: Array
-    G: Array
-
-    def minus(self) -> Array:
-        """N."""
-        return self.N
-
-    def plus(self, library: Library, X: Array) -> Array:
-        """G X."""
-        return library.matmul(self.G, X)
-
-    def columns(self, block: slice) -> Quadratic:
-        """Those of N."""
-        return Quadratic(self.N[..., block], self.G)
-
-    def with_penalty(self, library: Library, penalty: Penalty) -> Quadratic:
-        """The loss and a penalty are quadratic together: N − l1 and G + l2 I."""
-        G = self.G
-        if penalty.l2 is not None:
-            G = G + penalty.l2 * library.xp.eye(G.shape[-1], dtype=G.dtype)
-        return Quadratic(self.N - penalty.l1, G)
+from .models import Model
+from .penalties import Penalties
 
 
 class Loss(ABC):

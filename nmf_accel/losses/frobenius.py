@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
 from ..types import Array, Library
-from .base import Loss, Quadratic
+from .base import Loss
 from .kkt import violations2
+from .models import Quadratic
 from .penalties import Penalties
 
 ROUNDING = 2.4

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..types import Array, Library
+from .models import Model, Quadratic
 from .penalties import NONE, Penalties, Penalty
-
-if TYPE_CHECKING:  # every loss measures with what is here
-    from .base import Model, Quadratic
 
 
 def violation2(

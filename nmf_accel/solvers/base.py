@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends.base import Backend
-from ..losses.base import Quadratic
+from ..losses.models import Quadratic
 from ..types import Array
 
 Rule = Callable[[Backend, Array, Any, Any], Array]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..backends.base import Backend
-from ..losses.base import Quadratic
 from ..losses.kkt import descent_violation
+from ..losses.models import Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..backends.base import Backend
-from ..losses.base import Model
+from ..losses.models import Model
 from ..losses.penalties import Penalty
 from ..types import Array
 

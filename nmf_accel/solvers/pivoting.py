@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.base import Backend
-from ..losses.base import Quadratic
+from ..losses.models import Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 

@@ -200,8 +200,12 @@ def summary(records, seconds):
                 for record, curve in zip(records, curves, strict=True)
             ]
             never = sum(map(np.isinf, found))
-            row = {"inner": inner, "beside": name, "median": statistics.median(found)}
-            rows.append({**row, "ratios": found, "end worse": int(never)})
+            median, *ratios = (
+                float(x) if np.isfinite(x) else None  # JSON has no infinity
+                for x in (statistics.median(found), *found)
+            )
+            row = {"inner": inner, "beside": name, "median": median}
+            rows.append({**row, "ratios": ratios, "end worse": int(never)})
     return rows
 
 

@@ -180,25 +180,26 @@ def factorize(
     with backend.scope(problem.A), sized, memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
         batch = Batch(problem, options, *starts, checked=callback is not None)
+        records = batch.records
         try:
             _iterate(batch, callback, progress)
         except KeyboardInterrupt:
-            if not batch.iteration:
+            if not records.iteration:
                 raise
-            batch.loop.back_to(batch.iteration)  # it may have come before that was recorded
-            batch.stop(f"interrupted after {batch.iteration} of {options.max_iter} iterations")
+            batch.loop.back_to(records.iteration)  # it may have come before that was recorded
+            records.stop(f"interrupted after {records.iteration} of {options.max_iter} iterations")
             raise Interrupted(finish()) from None
         return finish()
 
 
 def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:
     """Run a batch of one to its end, chunk by chunk."""
-    options, (run,) = batch.options, batch.runs
+    options, records = batch.options, batch.records
     with progress_bar(options.max_iter, progress) as bar:
         for count in batch:
-            error = float(run.errors[-1][-1])
+            iteration, error = records.iteration, float(records.error[0])
             bar.add(count, f"error {error:.6g}")
-            at_check = run.n_iter % options.check_every == 0 or run.n_iter == options.max_iter
-            if callback and at_check and callback(run.n_iter, error):
-                batch.stop("the callback asked to stop")
+            at_check = iteration % options.check_every == 0 or iteration == options.max_iter
+            if callback and at_check and callback(iteration, error):
+                records.stop("the callback asked to stop")
                 return

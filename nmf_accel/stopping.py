@@ -13,6 +13,7 @@ from .solvers import Quiet, Solver, Telling
 from .types import Array, Library
 
 Floats = NDArray[np.float64]
+Met = NDArray[np.bool_]
 
 
 class Half(NamedTuple):
@@ -103,8 +104,11 @@ class Stop(ABC):
         return None
 
     @abstractmethod
-    def met(self, first: float, last: float, now: float, tol: float) -> bool:
-        """Whether a run is done, from the number at first, at the last check and now."""
+    def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
+        """Whether runs are done, from the number of each at first, at the last check and now.
+
+        Arrays whose last axis is that of the runs; the others may have one of several checks.
+        """
 
 
 class ErrorFall(Stop):
@@ -120,9 +124,9 @@ class ErrorFall(Stop):
         """The error of the start."""
         return start.error
 
-    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+    def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
         """Whether it fell by no more than `tol` times the first."""
-        return last - now <= tol * first
+        return np.asarray(last - now <= tol * first)
 
 
 class Residual(Stop):
@@ -144,9 +148,9 @@ class Residual(Stop):
         """The KKT residual of the start."""
         return start.kkt
 
-    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+    def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
         """Whether it is at most `tol` times the first."""
-        return relative(now, first) <= tol
+        return np.asarray(relative(now, first) <= tol)
 
 
 class Descent(Stop):
@@ -175,14 +179,14 @@ class Descent(Stop):
         """Of the sum over both half-steps."""
         return total**2
 
-    def met(self, first: float, last: float, now: float, tol: float) -> bool:
+    def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
         """Whether it is at most `tol` times the first."""
-        return relative(now, first) <= tol
+        return np.asarray(relative(now, first) <= tol)
 
 
-def relative(found: float, first: float) -> float:
-    """`found` relative to `first`, which may be that of a solution already."""
-    return float(found) / (float(first) or 1.0)
+def relative(found: Any, first: Any) -> Floats:
+    """Numbers `found` relative to those at `first`, which may be those of a solution already."""
+    return np.asarray(found / np.where(first == 0, 1.0, first))
 
 
 STOPS: dict[str, Stop] = {"error": ErrorFall(), "kkt": Residual(), "descent": Descent()}

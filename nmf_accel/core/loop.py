@@ -106,7 +106,7 @@ class Loop:
             if self.done < iteration:
                 self.advance(iteration - self.done)
 
-    def keep(self, slots: list[int]) -> None:
+    def keep(self, slots: NDArray[np.intp]) -> None:
         """Go on with some of the runs only."""
         xp = self.problem.backend.xp
         self.state = tuple(xp.take(x, xp.asarray(slots), axis=0) for x in self.state)

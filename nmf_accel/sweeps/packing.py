@@ -70,7 +70,7 @@ class Packing:
                 counted += count
                 bar.add(count, note)
             # Runs that stopped by themselves leave the rest of their work undone.
-            bar.add(first.max_iter - batch.iteration, note)
+            bar.add(first.max_iter - batch.records.iteration, note)
             return [batch.result(r, run.seed) for r, run in enumerate(runs)]
         except Exception as error:
             if not backend.out_of_memory(error):

@@ -6,6 +6,7 @@ from conftest import to_host
 
 from nmf_accel import nmf
 from nmf_accel.core import Loop, batch
+from nmf_accel.stopping import Residual
 
 A = np.random.default_rng(2).random((20, 15))
 
@@ -80,17 +81,19 @@ def test_what_comes_after_the_end_of_a_run_does_no_harm(monkeypatch):
 @pytest.mark.parametrize("max_iter", [545, 605])
 @pytest.mark.parametrize("check_every", [90, 100])
 def test_no_check_is_missed_where_a_chunk_is_cut(check_every, max_iter, monkeypatch):
-    monkeypatch.setattr(batch, "AHEAD", 1e9)
-    checks = []
-    check = batch.Batch._check
+    seen = []
+    met = Residual.met
 
-    def watched(self, going):
-        checks.append(self.iteration)
-        check(self, going)
+    def watched(self, first, last, now, tol):
+        seen.extend(now[:, 0].tolist())
+        return met(self, first, last, now, tol)
 
-    monkeypatch.setattr(batch.Batch, "_check", watched)
-    nmf(A, 4, tol=1e-300, stop="kkt", check_every=check_every, max_iter=max_iter)
-    assert checks == list(range(check_every, max_iter + 1, check_every))
+    monkeypatch.setattr(Residual, "met", watched)
+    for ahead in (0.0, 1e9):
+        monkeypatch.setattr(batch, "AHEAD", ahead)
+        nmf(A, 4, tol=1e-300, stop="kkt", check_every=check_every, max_iter=max_iter)
+    assert len(seen) == 2 * (max_iter // check_every)
+    assert seen[: len(seen) // 2] == pytest.approx(seen[len(seen) // 2 :], rel=1e-9)
 
 
 @pytest.mark.parametrize("at", ["before", "within"])

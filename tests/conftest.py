@@ -13,6 +13,7 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 import numpy as np
 import pooch
 import pytest
+from allowed import FLOAT64
 from hypothesis import settings
 from reference import reference_nmf
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -114,9 +115,9 @@ def assert_equals_single_runs(result, A, backend, **settings):
         assert row["iterations"] == packed.n_iter == single.n_iter
         assert packed.stopped_because == row["stopped_because"] == single.stopped_because
         assert row["error"] == packed.error
-        assert_parity(packed.W, single.W, 1e-10)
-        assert_parity(packed.H, single.H, 1e-10)
-        assert_histories_agree(packed.errors, single.errors[packed.iterations - 1], 1e-10)
+        assert_parity(packed.W, single.W, FLOAT64)
+        assert_parity(packed.H, single.H, FLOAT64)
+        assert_histories_agree(packed.errors, single.errors[packed.iterations - 1], FLOAT64)
 
 
 @pytest.fixture(scope="session", autouse=True)

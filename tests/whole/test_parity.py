@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from allowed import FLOAT32, FLOAT32_FROM_FLOAT64, FLOAT64
 from conftest import assert_histories_agree, assert_parity, to_host
 from reference import reference_nmf
 
@@ -20,9 +21,9 @@ def test_punks_in_float64(backend, rank, punk_run, punk_oracle):
     max_iter = length(backend)
     result = punk_run(backend, rank, "float64", max_iter)
     W, H, errors = punk_oracle(rank, max_iter)
-    assert_parity(result.W, W, 1e-10)
-    assert_parity(result.H, H, 1e-10)
-    assert_histories_agree(result.errors, errors, 1e-10)
+    assert_parity(result.W, W, FLOAT64)
+    assert_parity(result.H, H, FLOAT64)
+    assert_histories_agree(result.errors, errors, FLOAT64)
 
 
 @pytest.mark.parametrize("rank", RANKS)
@@ -31,9 +32,9 @@ def test_punks_in_float32(backend, rank, punk_run, punk_oracle):
     result = punk_run(backend, rank, "float32", max_iter)
     assert result.W.dtype == result.H.dtype == np.float32
     numpy_result = punk_run("numpy", rank, "float32", max_iter)
-    assert_histories_agree(result.errors, numpy_result.errors, 5e-3)
+    assert_histories_agree(result.errors, numpy_result.errors, FLOAT32)
     exact = punk_oracle(rank, max_iter)[2][-1]
-    assert abs(result.error / exact - 1) <= 0.02
+    assert abs(result.error / exact - 1) <= FLOAT32_FROM_FLOAT64
 
 
 @pytest.mark.parametrize("rank", [1, 32])

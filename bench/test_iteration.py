@@ -9,11 +9,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from conftest import timed
+from conftest import machine, timed
 from data import matrix, source
 
 from nmf_accel import backends, nmf
-from nmf_accel.core import Loop, versions
+from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
 from nmf_accel.solvers import Quiet
@@ -28,14 +28,8 @@ CASES = [(500, 64), (10_000, 64), (10_000, 256)]
 
 def describe(benchmark, backend, n, dtype, **more):
     """Everything needed to understand a timing later."""
-    benchmark.extra_info.update(
-        n=n,
-        dtype=dtype,
-        data=source(),
-        device=backend.probe().device,
-        versions=versions(backend),
-        **more,
-    )
+    about = {"n": n, "dtype": dtype, "data": source(), **machine(backend), **more}
+    benchmark.extra_info.update(about)
 
 
 def iterations(backend, n, rank, dtype):

@@ -7,12 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import timed
+from conftest import machine, timed
 
 from nmf_accel import backends, sweep
-from nmf_accel.core import versions
 
 SHAPE, RANK, FITS, ROUNDS = (60, 40), 5, 1000, 3
+BRIEF = {"FITS": 20}
 X = np.random.default_rng(0).random(SHAPE)
 
 
@@ -38,13 +38,7 @@ def test_a_thousand_fits(benchmark, beside, way):
     ways = {"one by one": lambda: one_by_one(NMF), "packed": packed}
     theirs = timed(one_by_one, decomposition.NMF)
     iterations = beside(ways[way], {"scikit-learn": theirs}, ROUNDS)
-    backend = backends.get("numpy")
-    benchmark.extra_info.update(
-        shape=SHAPE,
-        rank=RANK,
-        fits=FITS,
-        iterations=sum(iterations),
-        device=backend.probe().device,
-        versions=versions(backend),
-    )
+    about = {"way": way, "shape": SHAPE, "rank": RANK, "fits": FITS}
+    about |= {"iterations": sum(iterations), **machine(backends.get("numpy"))}
+    benchmark.extra_info.update(about)
     assert len(iterations) == FITS

@@ -16,6 +16,7 @@ from nmf_accel.matrices import RawSparse
 
 SHAPE, DENSITY = (100_000, 20_000), 1e-3
 MAX_ITER, ROUNDS = 30, 3
+BRIEF = {"MAX_ITER": 2}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def test_sparse(benchmark, beside, backend, X, solver, rank, dtype):
 
     found = beside(ours, {"scikit-learn": timed(theirs)}, ROUNDS)
     describe(benchmark, backend, SHAPE[1], dtype, shape=SHAPE, rank=rank, max_iter=MAX_ITER)
+    benchmark.extra_info["solver"] = solver
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     benchmark.extra_info.update(stored=A.nnz, peak_bytes=peak, data="uniform, random places")
     assert peak < SHAPE[0] * SHAPE[1] * 8 / 4, "it has been made dense"

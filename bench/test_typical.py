@@ -10,13 +10,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import timed
+from conftest import machine, timed
 
 from nmf_accel import backends
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
-from nmf_accel.core import versions
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def sparse(shape, density, seed):
@@ -111,16 +110,9 @@ def test_the_typical_call(benchmark, beside, name, solver, kernels, monkeypatch)
             model.fit_transform(X)
 
     beside(lambda: fit(models[0]), {"scikit-learn": timed(fit, models[1])}, ROUNDS)
-    backend = backends.get("numpy")
-    benchmark.extra_info.update(
-        name=name,
-        rank=rank,
-        solver=solver,
-        kernels=kernels,
-        n_iter=models[0].n_iter_,
-        device=backend.probe().device,
-        versions=versions(backend),
-    )
+    about = {"name": name, "rank": rank, "solver": solver, "kernels": kernels}
+    about |= {"n_iter": models[0].n_iter_, **machine(backends.get("numpy"))}
+    benchmark.extra_info.update(about)
     assert models[0].n_iter_ == models[1].n_iter_
     difference = np.linalg.norm(models[0].components_ - models[1].components_)
     difference /= np.linalg.norm(models[1].components_)

@@ -79,43 +79,48 @@ class Records:
         """
         here = self.going[slots]
         runs, watched = slots[here], recorded[:, -1, here]
-        if self.first is None:
-            self.first = recorded[0, -1].copy()
-        ends = self._check(runs, count, watched) if self.options.tol else np.full(runs.size, count)
-        done = int(ends.max())
-        if not self._errors:
-            self._first_chunk = (done, seconds * done / count / runs.size)
-        records = -(-ends // self.every)
+        first = recorded[0, -1].copy() if self.first is None else self.first
+        ends, met, last = self._check(runs, count, watched, first[runs])
+        done, records = int(ends.max()), -(-ends // self.every)
         errors = np.full((records.max(), self.going.size), np.nan)
         errors[:, slots] = recorded[: len(errors), 0]
+        # Nothing has changed so far: Ctrl-C may come at any moment.
+        if not self._errors:
+            self._first_chunk = (done, seconds * done / count / runs.size)
+        self.first = first
         self._errors.append(errors)
         self._counts[runs] += records
+        self._last[runs] = last
         self.watched[runs] = watched[records - 1, np.arange(runs.size)]
         self.n_iter[runs] += ends
         self.seconds[runs] += seconds / count / runs.size * ends
         self.iteration += done
-        if self.iteration == self.options.max_iter:
-            self.stop(f"max_iter = {self.options.max_iter} reached")
+        self.converged[runs] = met
+        options = self.options
+        sentence = options.stopping.sentence
+        self._stop(runs[met], sentence.format(tol=options.tol, check_every=options.check_every))
+        if self.iteration == options.max_iter:
+            self.stop(f"max_iter = {options.max_iter} reached")
         return done
 
-    def _check(self, runs: Runs, count: int, watched: Floats) -> Runs:
-        """Stop those of the runs that meet `tol`; after how many iterations of the chunk each."""
-        options, rule = self.options, self.options.stopping
-        each = options.check_every
+    def _check(
+        self, runs: Runs, count: int, watched: Floats, first: Floats
+    ) -> tuple[Runs, NDArray[np.bool_], Floats]:
+        """Hold runs against `tol` at every check of a chunk.
+
+        Of each: after how many iterations of the chunk it ends, whether since it met `tol`, and its
+        number at the last check.
+        """
+        each, tol = self.options.check_every, self.options.tol
         checks = np.arange(each - self.iteration % each, count + 1, each)
-        if not checks.size:
-            return np.full(runs.size, count)
-        assert self.first is not None  # `take` has seen to that
+        if not (tol and checks.size):
+            return np.full(runs.size, count), np.zeros(runs.size, dtype=bool), self._last[runs]
         now = watched[-(-checks // self.every) - 1]
         last = np.concatenate([self._last[None, runs], now[:-1]])
-        met = rule.met(self.first[runs], last, now, options.tol)
-        self._last[runs] = now[-1]
-        self.converged[runs] = met.any(axis=0)
-        self._stop(
-            runs[self.converged[runs]],
-            rule.sentence.format(tol=options.tol, check_every=options.check_every),
-        )
-        return np.where(self.converged[runs], checks[met.argmax(axis=0)], count)
+        with np.errstate(invalid="ignore"):  # what overflowed is refused by `Batch`
+            at = self.options.stopping.met(first, last, now, tol)
+        met = np.asarray(at.any(axis=0))
+        return np.where(met, checks[at.argmax(axis=0)], count), met, now[-1]
 
     def stop(self, because: str) -> None:
         """Stop all the runs that are going."""

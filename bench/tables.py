@@ -57,11 +57,7 @@ def measured(rows):
         return " and ".join(sorted(set(values)))
 
     dates = each(row["date"] for row in rows)
-    on = each(
-        f"{row['processor']}, {row['device']}"
-        for row in rows
-        if row["backend"] == "numpy" and "processor" in row  # of late ones
-    )
+    on = each(f"{row['processor']}, {row['device']}" for row in rows if row["backend"] == "numpy")
     versions = (
         f"{name} {each(row['versions'][key] for row in rows if key in row['versions'])}"
         for key, name in NAMED.items()

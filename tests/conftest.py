@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, datasets, nmf
 from nmf_accel.backends import registry
-from nmf_accel.backends.numpy_backend import schedule, shared
+from nmf_accel.backends.numpy_backend import threads, ways
 
 if folder := os.environ.get(datasets.FOLDER_VARIABLE):
     # Tests change the working directory; a relative folder is meant from where pytest started.
@@ -234,10 +234,9 @@ def blas_threads():
 
 @pytest.fixture
 def three_threads(monkeypatch):
-    """Threads as on a machine with three cores, for factors of any size."""
-    monkeypatch.setattr(schedule, "LEAST_ROWS", 1)
-    monkeypatch.setattr(schedule, "LEAST_SHARE", 1)
-    monkeypatch.setattr(shared, "LEAST_WORK", 1)
+    """Threads as on a machine with three cores, where they cost nothing, whatever the size."""
+    eager = {"handing": 1, "python": 0, "reading": 0}
+    monkeypatch.setattr(ways, "here", lambda: ways.Machine(threads.available(), **eager))
     with threadpool_limits(THREADS, "blas"):
         assert blas_threads() == THREADS
         yield

@@ -58,6 +58,14 @@ class Probe:
     accelerated: bool = False
 
 
+def add(x: Any, y: Any) -> Any:
+    """The sums of arrays in tuples, in any nesting."""
+    if not isinstance(x, tuple):
+        return x + y
+    sums = [add(a, b) for a, b in zip(x, y, strict=True)]
+    return type(x)(*sums) if hasattr(x, "_fields") else tuple(sums)
+
+
 class Backend(ABC):
     """An array library, seen from the loop."""
 

@@ -7,7 +7,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, cast
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, Kernel, State, Step
 from ..base import Backend, Moving, Probe
-from . import columns, folded, schedule, shared, threads
+from . import columns, folded, runs, shared, threads, ways
 from .kernels import KERNELS
 
 COMPILED = frozenset({"descend", "telling_descend", "solve_passive"})
@@ -104,25 +104,13 @@ class NumpyBackend(Backend):
         count: int,
         record_every: int | None = None,
     ) -> tuple[State, Array]:
-        A, (runs, rank) = constants[0], state[0].shape[:2]
+        A, *others = constants
         if not isinstance(A, Matrix):
             return super().iterate(step, state, constants, count, record_every)
-        parts = schedule.stacks(runs, rank, A)
-        if not parts and (blocks := columns.blocks_for(runs, rank, A)):
-            with threads.hold() as held, columns.in_blocks(blocks if held else None):
-                return super().iterate(step, state, constants, count, record_every)
-        if not parts and not shared.worth_sharing(runs, rank, A):
-            with self.sized_for(2 * A.entries * runs * rank):
-                return super().iterate(step, state, constants, count, record_every)
-        several = threads.available()
-        with threads.pool(several) as pool:
-            if pool and parts:
-                crew = (pool, several, parts)
-                return schedule.iterate(*crew, step, state, constants, count, record_every or 1)
-            if pool and isinstance(A, Sparse):
-                with shared.sharing(pool, several) as sharers:
-                    constants = (shared.share(A, sharers), *constants[1:])
-                    return super().iterate(step, state, constants, count, record_every)
+        with ways.way_for(A, state[0], ways.here()).at_work(A) as A:
+            constants = (A, *others)
+            if crew := runs.current.get():
+                return runs.iterate(crew, step, state, constants, count, record_every or 1)
             return super().iterate(step, state, constants, count, record_every)
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
@@ -136,7 +124,7 @@ class NumpyBackend(Backend):
         return versions
 
     def sized_for(self, flops: float) -> AbstractContextManager[Any]:
-        return threads.hold() if flops < threads.LEAST_PRODUCT else nullcontext()
+        return threads.hold(ways.here().of_blas(flops))
 
     def over_columns(self, function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
         return columns.over_columns(function, X, along)

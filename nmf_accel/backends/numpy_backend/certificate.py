@@ -7,32 +7,22 @@ block while that is in cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Frame, Matrix, Sparse
+from ...matrices import Frame, Matrix
 from ..base import Backend
-from . import threads
-from .folded import Folded
-from .shared import Crew, in_parts, share, sharing
+from . import columns as in_columns
+from . import ways
+from .shared import in_parts
+from .threads import Crew
 
 Floats = NDArray[Any]
 
-Blocks = list[tuple[slice, Matrix]]
-"""Blocks of columns: which they are, and the matrix of them."""
-
-Sums = tuple[Any, Floats, Floats]
-"""Of some columns: the violation of H, H Aᵀ, and H Hᵀ."""
-
 WIDTH = 2048
 """Columns of a block of a dense matrix: with factors of usual ranks it stays in cache."""
-
-LEAST_WORK = 2**22
-"""Multiplications in a product with A that are worth a thread."""
 
 
 def squared_violation(
@@ -72,44 +62,20 @@ def least_squares_violation(
 
     G: Any = backend.matmul(Wt, Wt.mT)
 
-    def walk(blocks: Blocks) -> Sums:
-        total, N, K = 0.0, np.zeros_like(Y), np.zeros_like(G)
-        for block, part in blocks:
-            x = X[..., block]
-            total = violation(x, G, part.left(Y), on_H, total)
-            N += part.T.left(x)
-            K += backend.matmul(x, x.mT)
-        return total, N, K
+    def of(block: slice, part: Matrix) -> tuple[Any, Any, Any]:
+        x = X[..., block]
+        mine = violation(x, G, part.left(Y), on_H, 0.0)
+        return mine, part.T.left(x), backend.matmul(x, x.mT)
 
-    totals, Ns, Ks = zip(*_walked(walk, A, H.shape[0] * H.shape[1]), strict=True)
+    with ways.way_for(A, Y, ways.here(), apart=False).at_work(A) as A:
+        if A.by_columns:
+            blocks = in_columns.current.get() or in_columns.Blocks(Crew(), WIDTH)
+            total, N, K = blocks.sum(lambda k: of(k, A.columns(k)), A.shape[1])
+        else:
+            total, N, K = of(slice(None), A)
     # Rows and columns that were left out are zeros of A.
     x, y = H[..., columns.left_out], Wt[..., rows.left_out]
-    K = sum(Ks) + backend.matmul(x, x.mT)
-    total = violation(x, G, np.zeros_like(x), on_H, sum(totals))
-    total = violation(Y, K, sum(Ns), on_W, total)
+    K = K + backend.matmul(x, x.mT)
+    total = violation(x, G, np.zeros_like(x), on_H, total)
+    total = violation(Y, K, N, on_W, total)
     return violation(y, K, np.zeros_like(y), on_W, total)
-
-
-def _walked(walk: Callable[[Blocks], Sums], A: Matrix, rows: int) -> list[Sums]:
-    """What a walk through A finds, by each thread, with so many rows of factors."""
-    whole: Blocks = [(slice(0, A.shape[1]), A)]
-    several = min(threads.available(), A.entries * rows // LEAST_WORK)
-    if several < 2 or not isinstance(A, Dense | Sparse) or isinstance(A, Folded):
-        return [walk(whole)]
-    with threads.pool(several) as pool:
-        if pool is None:
-            return [walk(whole)]
-        if isinstance(A, Dense):
-            return Crew(pool, several).each(walk, _shares(A, several))
-        with sharing(pool, several) as crew:
-            return [walk([(whole[0][0], share(A, crew))])]
-
-
-def _shares(A: Dense, several: int) -> list[Blocks]:
-    """About equal shares of the columns of a dense matrix, in blocks."""
-    ends = np.linspace(0, A.shape[1], several + 1).astype(int).tolist()
-    shares: list[Blocks] = []
-    for start, end in pairwise(ends):
-        blocks = [slice(k, min(k + WIDTH, end)) for k in range(start, end, WIDTH)]
-        shares.append([(k, Dense(A.array[:, k], A.library)) for k in blocks])
-    return shares

@@ -7,10 +7,8 @@ to turn a factor over would take as long as half a product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,87 +16,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...matrices import Matrix, Sparse
+from ...matrices import Sparse
 from ...types import Array
-from . import threads
-
-LEAST_WORK = 2**22
-"""Multiplications worth threads in a product with a sparse matrix."""
+from .threads import Crew, parts, tells
 
 LEAST_ENTRIES = 2**17
-"""Entries of a dense array worth threads."""
+"""Entries of a dense array worth threads: less than that takes less time than to wake them."""
 
-
-@dataclass(frozen=True)
-class Crew:
-    """Threads that share the work on large arrays.
-
-    Attributes
-    ----------
-    pool : ThreadPoolExecutor
-    several : int
-        How many they are.
-    """
-
-    pool: ThreadPoolExecutor
-    several: int
-
-    def each(self, function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
-        """What a function makes of each part, in copies of the caller's context."""
-        going = [self.pool.submit(copy_context().run, function, part) for part in parts]
-        return [future.result() for future in going]
-
-
-_crew: ContextVar[Crew | None] = ContextVar("crew", default=None)
-
-
-@contextmanager
-def sharing(pool: ThreadPoolExecutor, several: int) -> Iterator[Crew]:
-    """Within, these threads share what goes through `in_parts`."""
-    crew = Crew(pool, several)
-    token = _crew.set(crew)
-    try:
-        yield crew
-    finally:
-        _crew.reset(token)
+current: ContextVar[Crew | None] = ContextVar("crew", default=None)
+"""The threads that share what goes through `in_parts`."""
 
 
 def in_parts(function: Callable[[slice], Any], size: int, entries: int) -> list[Any]:
     """What a function makes of each part of an axis of so large arrays; mostly one of all."""
-    crew = _crew.get()
+    crew = current.get()
     if crew is None or entries < LEAST_ENTRIES:
         return [function(slice(0, size))]
-    ends = np.linspace(0, size, crew.several + 1).astype(int).tolist()
-    return crew.each(function, [slice(a, b) for a, b in pairwise(ends)])
+    return crew.each(function, parts(0, size, crew.several))
 
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """The matrix product; of a crew each one takes some columns of `b`, or the sum over some."""
-    length, columns = b.shape[-2:]
-    if _crew.get() is None:
+    if current.get() is None:
         product: NDArray[Any] = np.matmul(a, b)
         return product
+    # Where BLAS could not be held, it may share the product itself.
+    (length, columns), entries = b.shape[-2:], b.size if tells() else 0
     if length > columns:
-        sums = in_parts(lambda k: np.matmul(a[..., k], b[..., k, :]), length, b.size)
+        sums = in_parts(lambda k: np.matmul(a[..., k], b[..., k, :]), length, entries)
         total: NDArray[Any] = sum(sums[1:], sums[0])
         return total
     out = np.empty((*a.shape[:-2], columns, a.shape[-2]), np.result_type(a, b)).mT
-    in_parts(lambda k: np.matmul(a, b[..., k], out=out[..., k]), columns, b.size)
+    in_parts(lambda k: np.matmul(a, b[..., k], out=out[..., k]), columns, entries)
     return out
 
 
 def inner(x: NDArray[Any], y: NDArray[Any]) -> Any:
     """Sum of x * y over the last two axes, in float64; by columns where a crew is at work."""
-    if _crew.get() is not None:
+    if current.get() is not None:
         x, y = x.mT, y.mT
     return np.sum(np.vecdot(x, y), axis=-1, dtype=np.float64)
-
-
-def worth_sharing(runs: int, rank: int, A: Matrix) -> bool:
-    """Whether threads are better used for the products with A than for those without."""
-    if threads.available() == 1 or not isinstance(A, Sparse):
-        return False
-    return A.entries * runs * rank >= LEAST_WORK and rank * sum(A.shape) <= 8 * A.entries
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,8 +113,7 @@ def share(A: Sparse, crew: Crew) -> Shared:
     """A sparse matrix in blocks with about as many entries stored each."""
     sideways = A.matrix.format == "csc"
     M = A.transposed if sideways else A.matrix
-    # From one side, each block's product is as large as the result: not too many.
-    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, min(crew.several, 8) + 1)[1:-1])
+    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, crew.several + 1)[1:-1])
     bounds = pairwise([0, *ends.tolist(), M.shape[0]])
     blocks = tuple((slice(a, b), _rows(M, a, b)) for a, b in bounds if a < b)
     return Shared(A.matrix, A.transposed, A.library, A.squares, blocks, sideways, crew)

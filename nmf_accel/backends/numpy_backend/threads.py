@@ -1,32 +1,28 @@
-"""The threads that BLAS may have, taken over where BLAS makes little of them.
+"""Threads of ours, at work while BLAS is held to one.
 
-Its threads wait for each other at every product, and idle between the products and while one
-thread multiplies with a sparse matrix. So each takes a share of the runs (`schedule`), of the
-columns (`columns`) or, with few runs, of the product with a sparse matrix (`shared`).
+BLAS's threads wait for each other at every product, and idle between the products and while one
+thread multiplies with a sparse matrix. What ours do instead, `ways` tells.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar, copy_context
 from functools import cache
+from itertools import pairwise
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-LEAST_PRODUCT = 2**24
-"""Operations of a product worth BLAS's threads: with fewer, they take longer to meet than to work.
-
-On 2 cores with OpenBLAS, two threads took 0.69 of the time of one for products of 2·10⁷ operations,
-and 0.94 for iterations with products of 3·10⁶, but go on spinning between them.
-"""
+T = TypeVar("T")
 
 _alone = RLock()
-_allowed: list[int] = []  # what BLAS was allowed when it was held to one thread, if it is
+_held: list[tuple[int, int]] = []  # how many BLAS would have, and has, for each time it is held
 _turns: ContextVar[Lock | None] = ContextVar("turns", default=None)
 
 
@@ -35,64 +31,91 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+def tells() -> bool:
+    """Whether BLAS says how many threads it has, and can be held to one."""
+    return bool(_blas().lib_controllers)
+
+
 def available() -> int:
-    """Threads that BLAS may use, or might if it were not held to one; 1 if it does not say."""
-    held = next(iter(_allowed), None)
-    if held is not None:
-        return held
-    return max((x.num_threads for x in _blas().lib_controllers), default=1)
+    """Threads that BLAS may use, or might if it were not held; the cores if it does not say."""
+    for free, _ in _held:
+        return free
+    told = [x.num_threads for x in _blas().lib_controllers]
+    return max(told, default=cores())
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
-def hold() -> Iterator[bool]:
-    """BLAS held to one thread; False, and all as it is, where another thread of ours holds it.
-
-    BLAS's own would look out for work for a while after each call, on the cores that ours need.
-    """
+def hold(several: int = 1) -> Iterator[bool]:
+    """BLAS held to so many threads; False, all as it is, where another thread of ours holds it."""
+    free = available()
+    if not _held and several >= free:
+        yield True
+        return
     if not _alone.acquire(blocking=False):
         yield False
         return
-    with ExitStack() as undo:
-        undo.callback(_alone.release)
-        _allowed.append(available())
-        undo.callback(_allowed.pop)
-        undo.enter_context(_blas().limit(limits=1))
-        yield True
+    now = _held[-1][1] if _held else free
+    # Before BLAS is held and until it is free again, or others would take it to be smaller.
+    _held.append((free, several))
+    try:
+        with nullcontext() if several == now else _blas().limit(limits=several):
+            yield True
+    finally:
+        _held.pop()
+        _alone.release()
 
 
 def _alone_too() -> None:
-    """Where BLAS counts its threads for each of ours, ours have to be told as well."""
+    """Where BLAS counts its threads for each of ours, as MKL does, ours have to be told as well."""
     _blas().limit(limits=1)
 
 
+class Crew(NamedTuple):
+    """Threads of ours, the caller's among them: so many, with the others in a pool."""
+
+    several: int = 1
+    pool: Any = None
+
+    def each(self, function: Callable[[Any], T], parts: Iterable[Any]) -> list[T]:
+        """What a function makes of each part; of the first one in this thread."""
+        first, *others = parts
+        # In copies of the caller's context, with its np.errstate.
+        going = [self.pool.submit(copy_context().run, function, part) for part in others]
+        return [function(first), *(future.result() for future in going)]
+
+
 @contextmanager
-def pool(threads: int) -> Iterator[ThreadPoolExecutor | None]:
-    """Threads while BLAS is held to one; None where another thread of the process holds it."""
+def crew(several: int) -> Iterator[Crew | None]:
+    """A crew while BLAS is held to one thread; None where another thread of the process holds it.
+
+    When it ends, all of its threads have ended, but for a second Ctrl-C while they are waited for.
+    """
     with hold() as held:
         if not held:
             yield None
             return
-        with ThreadPoolExecutor(threads, initializer=_alone_too) as executor:
-            yield executor
+        with ThreadPoolExecutor(max(several - 1, 1), initializer=_alone_too) as pool:
+            yield Crew(several, pool)
 
 
-@cache
-def helpers(count: int) -> ThreadPoolExecutor:
-    """Threads that stay, for work that is shared out often; used only while `hold` holds.
-
-    They start one by one as they are needed, and that tells BLAS to have one thread.
-    """
-    return ThreadPoolExecutor(count, "nmf_accel", initializer=_alone_too)
+def parts(start: int, stop: int, count: int) -> list[slice]:
+    """So many about equal parts."""
+    ends = np.linspace(start, stop, count + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def _begin_anew() -> None:
     """In a child process: it has no threads but one, whatever others of its parent were at."""
     global _alone
-    helpers.cache_clear()
     _alone = RLock()
-    if _allowed:
-        _blas().limit(limits=_allowed[0])
-        _allowed.clear()
+    if _held:
+        _blas().limit(limits=available())
+        _held.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -100,13 +123,18 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def in_turns() -> Iterator[None]:
-    """While threads started from here iterate side by side, `turn` lets in one at a time."""
-    token = _turns.set(Lock())
+def within(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """Within, and in threads started there, a variable has this value."""
+    token = variable.set(value)
     try:
         yield
     finally:
-        _turns.reset(token)
+        variable.reset(token)
+
+
+def in_turns() -> AbstractContextManager[None]:
+    """While threads started from here iterate side by side, `turn` lets in one at a time."""
+    return within(_turns, Lock())
 
 
 def turn() -> AbstractContextManager[Any]:

@@ -6,7 +6,7 @@ from conftest import THREADS, blas_threads
 from scipy.sparse import csr_array
 
 from nmf_accel import backends
-from nmf_accel.backends.numpy_backend import certificate
+from nmf_accel.backends.numpy_backend import certificate, shared, threads, ways
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, Penalty
 
@@ -43,19 +43,23 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=[1, 2**40], ids=["threads", "alone"])
-def least_work(request, monkeypatch):
-    monkeypatch.setattr(certificate, "LEAST_WORK", request.param)
-    monkeypatch.setattr(certificate, "WIDTH", 17)
-    monkeypatch.setattr("nmf_accel.backends.numpy_backend.shared.LEAST_ENTRIES", request.param)
+@pytest.fixture(params=["threads", "alone"])
+def at_work(request, monkeypatch, three_threads):
+    """Threads of ours on small blocks, or one thread; the crews that were called up."""
+    tiny = {"own_cache": 1, "cache": 0, "handing": 1, "fresh": 99}
+    machine = ways.Machine(1) if request.param == "alone" else ways.Machine(THREADS, **tiny)
+    monkeypatch.setattr(ways, "here", lambda: machine)
+    monkeypatch.setattr(shared, "LEAST_ENTRIES", 1)
+    crews, crew = [], threads.crew
+    monkeypatch.setattr(threads, "crew", lambda several: crews.append(several) or crew(several))
+    return crews
 
 
-@pytest.mark.usefixtures("least_work")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("shape", [(90, 251), (251, 90), (150, 150)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("runs", [1, 3])
-def test_the_residual(kind, shape, dtype, runs):
+def test_the_residual(kind, shape, dtype, runs, at_work):
     A = KINDS[kind](matrix(shape, dtype))
     problem = prepare(Given(A), backend="numpy")
     assert problem.A.kind == {"sparse": "sparse", "folded": "folded"}.get(kind, "dense")
@@ -68,6 +72,7 @@ def test_the_residual(kind, shape, dtype, runs):
     where = (NUMPY, problem.A, problem.frame, H, W.mT, PENALTIES)
     before = H.copy(), W.copy()
     found = certificate.least_squares_violation(*where)
+    assert bool(at_work) is (kind != "folded" and ways.here().threads > 1)
     A = A.toarray() if kind == "sparse" else A
     expected = [definition(A, *x) for x in zip(H, W, strict=True)]
     np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 1e-5)
@@ -80,7 +85,7 @@ def test_the_residual(kind, shape, dtype, runs):
     np.testing.assert_array_equal(whole, certificate.least_squares_violation(*where))
 
 
-@pytest.mark.usefixtures("least_work")
+@pytest.mark.usefixtures("at_work")
 def test_nan_is_seen():
     problem = prepare(Given(matrix((90, 251))), backend="numpy")
     H, Wt = np.ones((1, 4, 251)), np.ones((1, 4, 90))

@@ -7,7 +7,7 @@ import pytest
 from conftest import blas_threads
 
 from nmf_accel import backends, nmf
-from nmf_accel.backends.numpy_backend import columns, threads
+from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.losses import Quadratic
 from nmf_accel.matrices import Dense
 
@@ -36,7 +36,7 @@ def blocks_of(monkeypatch):
     """Sets the blocks that all iterations take."""
 
     def of(shares, width):
-        monkeypatch.setattr(columns, "blocks_for", lambda *a: columns.Blocks(shares, width))
+        monkeypatch.setattr(ways, "by_columns", lambda *a: ways.ByColumns(shares, width))
 
     return of
 
@@ -65,7 +65,7 @@ def moved(shares, width, n=50, function=None):
         total = along.array.sum() if isinstance(along, Dense) else along.N.sum()
         return X + 1, (np.asarray([total]), (np.ones(1),))
 
-    with threads.hold(), columns.in_blocks(columns.Blocks(shares, width)):
+    with ways.ByColumns(shares, width).at_work(dense(A)):
         for along in (dense(np.arange(n * 3.0).reshape(3, n)), Quadratic(X, np.eye(2)[None])):
             new, (total, (count,)) = NUMPY.over_columns(move, X, along)
             np.testing.assert_array_equal(new, X + 1)
@@ -104,18 +104,6 @@ def test_a_share_that_fails_fails_the_call():
 def test_the_callers_errstate_holds_in_every_share():
     with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
         moved(3, 10, 30, lambda: np.asarray([1e308]) * 10)
-
-
-def test_they_are_taken_where_a_large_matrix_allows_it(monkeypatch):
-    monkeypatch.setattr(columns, "LARGE", 8 * 7 * 3000)
-    wide = dense(np.ones((7, 3000)))
-    monkeypatch.setattr(columns, "CACHE", 8 * 7 * 300)
-    assert columns.blocks_for(1, 4, wide) == columns.Blocks(3, 300)
-    assert columns.blocks_for(1, 4, dense(np.ones((7, 2999)))) is None  # small
-    monkeypatch.setattr(columns, "CACHE", 8 * 7 * 10)
-    assert columns.blocks_for(1, 4, wide) == columns.Blocks(3, 32)  # not thinner
-    assert columns.blocks_for(100, 4, wide) is None  # their sums would be large
-    assert columns.blocks_for(1, 4, wide.T) is None  # few columns
 
 
 def test_a_result_is_the_same_each_time(blocks_of):

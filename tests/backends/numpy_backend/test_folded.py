@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from nmf_accel import backends, nmf, sweep
 from nmf_accel.backends.base import Backend
-from nmf_accel.backends.numpy_backend import kernels
+from nmf_accel.backends.numpy_backend import kernels, ways
 from nmf_accel.backends.numpy_backend.folded import LEAST_SIZE, MOST_LAYERS, Folded, layers
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import frobenius
@@ -178,8 +178,7 @@ def test_the_estimator(monkeypatch, solver):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_sweep(monkeypatch, threads):
-    monkeypatch.setattr("nmf_accel.backends.numpy_backend.schedule.LEAST_ROWS", 1)
-    monkeypatch.setattr("nmf_accel.backends.numpy_backend.schedule.LEAST_SHARE", 1)
+    monkeypatch.setattr(ways, "here", lambda: ways.Machine(threads, python=0, reading=0))
     run = partial(sweep, BOTH, [2, 5], 4, max_iter=50, backend="numpy", reference=BOTH, keep="all")
     with threadpool_limits(threads, "blas"):
         result, expected = run(), unfolded(monkeypatch, run)
@@ -201,7 +200,8 @@ def test_punks(monkeypatch, punks):
 
 
 def test_numpy_computes_the_residual_where_it_is_needed_and_no_iteration_twice(monkeypatch):
-    A = RNG.random((30, 3)) @ RNG.random((3, 20))
+    rng = np.random.default_rng(2)
+    A = rng.random((30, 3)) @ rng.random((3, 20))
     steps, careful = [], []
     monkeypatch.setattr(frobenius, "residual2", lambda *x: careful.append(1) or residual2(*x))
     divide = kernels.multiply_divide

@@ -2,22 +2,22 @@
 
 import os
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from conftest import THREADS, blas_threads, run_python
 
 from nmf_accel import backends, nmf
-from nmf_accel.backends.numpy_backend import columns, threads
+from nmf_accel.backends.numpy_backend import columns, threads, ways
 
 pytestmark = pytest.mark.usefixtures("three_threads")
 NUMPY = backends.get("numpy")
 
 
 def test_columns_are_not_shared_while_another_caller_holds_blas(monkeypatch):
-    """Threads of ours that started then would leave BLAS with one for ever."""
-    threads.helpers.cache_clear()
-    monkeypatch.setattr(columns, "blocks_for", lambda *a: columns.Blocks(THREADS, 5))
+    """They would be three on the cores that the other caller's are at."""
+    monkeypatch.setattr(ways, "by_columns", lambda *a: ways.ByColumns(THREADS, 5))
     held, done = threading.Event(), threading.Event()
 
     def other():
@@ -31,12 +31,14 @@ def test_columns_are_not_shared_while_another_caller_holds_blas(monkeypatch):
     over = columns.over_columns
 
     def let_go(*args):
+        assert done.is_set() or columns.current.get() is None
         done.set()
         thread.join()
         return over(*args)
 
     monkeypatch.setattr(columns, "over_columns", let_go)
     nmf(np.ones((4, 60)), 2, max_iter=2, solver="hals", backend="numpy")
+    assert done.is_set()
     assert blas_threads() == THREADS
 
 
@@ -67,4 +69,51 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), blas())
 def test_threads_of_blas_are_as_they_were_after_an_error():
     with pytest.raises(MemoryError), NUMPY.sized_for(1):
         raise MemoryError
+    assert blas_threads() == THREADS
+
+
+class Counting:
+    """A BLAS that counts its threads for each of ours, as MKL may."""
+
+    def __init__(self, threads):
+        self.mine = threading.local()
+        self.threads, self.lib_controllers = threads, [self]
+
+    @property
+    def num_threads(self):
+        return getattr(self.mine, "threads", self.threads)
+
+    @contextmanager
+    def at(self, before, limits):
+        yield
+        self.mine.threads = before
+
+    def limit(self, limits):
+        before, self.mine.threads = self.num_threads, limits
+        return self.at(before, limits)
+
+
+def test_each_of_ours_holds_a_blas_that_counts_for_each(monkeypatch):
+    blas = Counting(4)
+    monkeypatch.setattr(threads, "_blas", lambda: blas)
+    meeting = threading.Barrier(4)
+
+    def look(part):
+        meeting.wait(timeout=30)
+        return blas.num_threads, threading.get_ident()
+
+    with threads.crew(4) as crew:
+        found = crew.each(look, range(4))
+        assert threads.available() == 4
+    assert {told for told, _ in found} == {1}
+    assert len({thread for _, thread in found}) == 4
+    assert blas.num_threads == 4
+
+
+def test_blas_is_held_to_as_many_as_are_asked_for():
+    with threads.hold(2):
+        assert (blas_threads(), threads.available()) == (2, THREADS)
+        with threads.hold():
+            assert (blas_threads(), threads.available()) == (1, THREADS)
+        assert blas_threads() == 2
     assert blas_threads() == THREADS

@@ -1,15 +1,12 @@
 """NumPy's threads share a product with a sparse matrix where it is most of the work."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from conftest import THREADS, assert_parity, blas_threads
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
 from nmf_accel import backends, nmf
-from nmf_accel.backends.numpy_backend import shared
+from nmf_accel.backends.numpy_backend import shared, threads
 from nmf_accel.matrices import Dense, RawSparse
 
 pytestmark = pytest.mark.usefixtures("three_threads")
@@ -24,18 +21,6 @@ def sparse(A):
     return NUMPY.matrix(RawSparse(csr_array(A), NUMPY))
 
 
-def test_a_product_is_shared_where_it_is_most_of_the_work(monkeypatch):
-    A = sparse(np.eye(300, 70))
-    assert shared.worth_sharing(1, 8 * 70 // 370, A)
-    assert not shared.worth_sharing(1, 8 * 70 // 370 + 1, A)
-    monkeypatch.setattr(shared, "LEAST_WORK", 71)
-    assert not shared.worth_sharing(1, 1, A)
-    assert shared.worth_sharing(2, 1, A)
-    assert not shared.worth_sharing(2, 1, dense(np.eye(300, 70)))
-    with threadpool_limits(1, "blas"):
-        assert not shared.worth_sharing(2, 1, A)
-
-
 @pytest.mark.parametrize("shape", [(300, 70), (70, 300), (2, 1)])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("density", [0.1, 0.01])
@@ -43,8 +28,8 @@ def test_threads_share_a_product_with_a_sparse_matrix(shape, transposed, density
     rng = np.random.default_rng(0)
     whole = rng.random(shape) * (rng.random(shape) < density)
     A = sparse(whole)
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts = shared.share(A, shared.Crew(pool, THREADS))
+    with threads.crew(THREADS) as crew:
+        parts = shared.share(A, crew)
         assert len(parts.blocks) <= THREADS
         for _, block in parts.blocks:
             assert not block.nnz or np.shares_memory(block.data, A.matrix.data)

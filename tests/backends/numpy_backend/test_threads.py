@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from nmf_accel import backends, sweep
-from nmf_accel.backends.numpy_backend import schedule, threads
+from nmf_accel.backends.numpy_backend import runs, threads, ways
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
@@ -75,26 +75,27 @@ def test_each_thread_iterates_its_share(seen, look):
     firsts = sorted(step[1] for step in seen)
     assert firsts == sorted([*range(4), *range(2, 6), *range(4, 8)])
     assert {step[2:] for step in seen} == {(2, 1)}
-    assert threading.get_ident() not in {step[0] for step in seen}
+    assert len({step[0] for step in seen}) <= THREADS
     assert blas_threads() == THREADS
 
 
-@pytest.mark.parametrize("least", [1, 10**9])
+@pytest.mark.parametrize("meeting", [1, 60, 10**9])
 @pytest.mark.parametrize("limit", [1, THREADS])
-def test_few_runs_have_the_threads_of_blas_where_their_products_are_worth_it(
-    seen, look, limit, least, monkeypatch
+def test_few_runs_have_the_threads_of_blas_that_their_products_are_worth(
+    seen, look, limit, meeting, monkeypatch
 ):
-    monkeypatch.setattr(threads, "LEAST_PRODUCT", least)
+    # A product of 2 runs of 2 rows with 15 entries is 120 operations.
+    monkeypatch.setattr(ways, "here", lambda: ways.Machine(limit, meeting=meeting, python=10**9))
     with threadpool_limits(limit, "blas"):
         iterate(2, look, 4)
-    allowed = limit if least == 1 else 1
+    allowed = min(limit, {1: THREADS, 60: 2, 10**9: 1}[meeting])
     assert seen == [(threading.get_ident(), k, 2, allowed) for k in range(4)]
     assert blas_threads() == THREADS
 
 
 def test_a_second_caller_goes_without_and_leaves_the_threads_of_blas(seen, look):
-    with threads.pool(THREADS) as pool:
-        assert pool is not None
+    with threads.crew(THREADS) as crew:
+        assert crew is not None
         with threadpool_limits(THREADS, "blas"):
             other = threading.Thread(target=iterate, args=(6, look, 1))
             other.start()
@@ -136,32 +137,6 @@ def test_a_run_left_over_is_passed_on():
     np.testing.assert_array_equal(x[:, 0, 0], np.arange(4) + 30)
 
 
-@pytest.mark.parametrize("threads_", [2, 3, 4, 8, 16])
-@pytest.mark.parametrize("count", [10, 24, 241])
-def test_threads_have_as_much_to_do(threads_, count):
-    with threadpool_limits(threads_, "blas"):
-        for runs in range(threads_, 5 * threads_):
-            parts = schedule.stacks(runs, 2, dense(np.ones((3, 5))))
-            assert np.array_equal(np.concatenate([np.r_[x] for x in parts]), np.arange(runs))
-            sizes = [x.stop - x.start for x in parts]
-            assert max(sizes) <= runs // threads_
-            end, done = makespan(sizes, threads_, count)
-            assert (done == count).all()
-            # An iteration is not divided.
-            assert end <= runs * count / threads_ + 1.5 * max(sizes)
-
-
-def makespan(sizes, threads_, count):
-    """When the last piece ends if each takes as long as it should."""
-    free, ready = [0] * threads_, [0] * len(sizes)
-    done = np.zeros(len(sizes), dtype=int)
-    for _, k, steps in schedule.pieces(sizes, threads_, count):
-        thread = free.index(min(free))
-        free[thread] = ready[k] = max(free[thread], ready[k]) + steps * sizes[k]
-        done[k] += steps
-    return max(free), done
-
-
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
     problem = prepare(Given(sprites[:, :40]), backend="numpy")
@@ -176,28 +151,15 @@ def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
         assert all(np.array_equal(x, y) for x, y in zip(found[0], other, strict=True))
 
 
-@pytest.mark.parametrize(("rows", "several"), [(64, True), (65, False)])
-def test_each_thread_reads_a_dense_matrix_only_for_many_rows(monkeypatch, rows, several):
-    A = dense(np.ones((3, 5)))
-    monkeypatch.setattr(schedule, "LEAST_ROWS", 2 * rows)
-    assert bool(schedule.stacks(7, 64, A)) is several
-    assert schedule.stacks(7, 64, sparse(A.array))
-    monkeypatch.setattr(schedule, "SMALL", 14)
-    assert not schedule.stacks(7, 64, A)
-    monkeypatch.setattr(schedule, "LEAST_ROWS", rows)
-    assert bool(schedule.stacks(7, 64, A)) is several
-
-
 @pytest.mark.parametrize("solver", ["mu", "hals", "bpp"])
 def test_results_are_those_of_single_runs(sprites, solver, monkeypatch):
-    stacks = []
-    iterate = schedule.iterate
+    stacks, iterate = [], runs.iterate
 
-    def watched(*args):
-        stacks.append(len(args[2]))
-        return iterate(*args)
+    def watched(crew, step, state, *more):
+        stacks.append(runs.stacks(state[0].shape[0], crew.several))
+        return iterate(crew, step, state, *more)
 
-    monkeypatch.setattr(schedule, "iterate", watched)
+    monkeypatch.setattr(runs, "iterate", watched)
     A = sprites[:, :40]
     settings = {"max_iter": 40, "tol": 1e-3, "solver": solver}
     result = sweep(A, [4], seeds=7, backend="numpy", keep="all", **settings)

@@ -121,7 +121,7 @@ class Dense(Matrix):
         m, n = self.array.shape
         return m, n
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(str(self.array.dtype).rpartition(".")[2])
 

@@ -71,8 +71,7 @@ class JaxBackend(Backend):
         return min(2**24, self.free_memory() // 64)  # to keep the device busy, in a part of it
 
     def can_accelerate(self) -> bool:
-        # JAX reaches a GPU or TPU only through a plug-in package or libtpu.
-        return any(importlib.util.find_spec(m) for m in ("jax_plugins", "libtpu"))
+        return _has_plugin()
 
     def versions(self) -> dict[str, str]:
         import jaxlib
@@ -212,6 +211,12 @@ class JaxBackend(Backend):
         import jax
 
         jax.block_until_ready(results)
+
+
+@cache
+def _has_plugin() -> bool:
+    """Whether JAX may reach a GPU or TPU: only through a plug-in package or libtpu."""
+    return any(importlib.util.find_spec(m) for m in ("jax_plugins", "libtpu"))
 
 
 def _told_of(device: Any) -> dict[str, Any]:

@@ -56,19 +56,20 @@ BRIEF = {
 def ours(A, rank, solver, inner, backend, until, limit, **more):
     """Seconds and errors of a run that ends at the error `until` or after `limit` seconds."""
     curve = []
-    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name, **more}
-    nmf(A[:, :500], rank, max_iter=2, **options)  # loads libraries
+    plain_mu = (solver, inner) == ("mu", 1)
+    options = {"solver": solver, "inner": inner, "backend": backend, "dtype": A.dtype.name}
+    options |= {"check_every": 10 if plain_mu else 2}
+    options |= {"max_iter": MU_ITERATIONS if plain_mu else 100_000, **more}
+    nmf(A[:, :500], rank, **{**options, "max_iter": 2})  # loads libraries
     if backend == "jax":
-        nmf(A, rank, max_iter=2, **options)  # compiles
+        nmf(A, rank, **{**options, "max_iter": 2})  # compiles
     started = time.perf_counter()
 
     def record(iteration, error):
         curve.append((time.perf_counter() - started, error))
         return error <= until or curve[-1][0] > limit
 
-    every = 10 if (solver, inner) == ("mu", 1) else 2
-    max_iter = MU_ITERATIONS if (solver, inner) == ("mu", 1) else 100_000
-    nmf(A, rank, max_iter=max_iter, check_every=every, callback=record, **options)
+    nmf(A, rank, callback=record, **options)
     return curve
 
 

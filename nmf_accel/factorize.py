@@ -76,17 +76,19 @@ def nmf(
         What is minimized.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
-        least squares by block principal pivoting, accelerated projected gradient, or the one
-        that was measured to be fastest on such a device, 'hals' where nothing was: the result's
-        settings say which and why; see `nmf_accel.solvers`.
+        least squares by block principal pivoting, accelerated projected gradient, or what was
+        measured to be fastest on such a device, 'hals' where nothing was; 'auto' also settles
+        `inner` and `extrapolate`, if left open. The result's settings say what it took and why;
+        see `nmf_accel.solvers`.
     inner : int, optional
         Repeats of 'mu' and 'hals' with the same products with A, at most so many; steps of
-        'apg'. By default 1, and 10 for 'apg'.
+        'apg'. By default 1, and 10 for 'apg'; with ``solver='auto'``, as many as pay beside the
+        products with A.
     extrapolate : bool, optional
         With 'hals': move W and H on along their last step, ever further while the error (with
         penalties, the objective) falls; a step that would raise it is not taken, and recorded
         with the error that stays (Ang & Gillis). By default no; with ``solver='auto'``, where
-        that was measured to be faster.
+        that was measured to be faster and there are no penalties.
     stop : {'error', 'kkt', 'descent'}
         What `tol` is held against. With `extrapolate`, 'kkt' and 'descent' measure a step where it
         was tried, whether it was taken or not; 'error' needs a `check_every` of at least 2, since

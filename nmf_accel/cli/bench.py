@@ -9,14 +9,16 @@ from typing import Any
 import click
 
 from .. import datasets
-from ..backends import AUTO, resolve
-from ..intake import Given
+from ..factorize import nmf
 from ..options import COMMON, Options, declared
-from ..solvers import fastest
+from ..solvers import AUTO
 from ..timing import Timing, advice, compare
 from .options import Names, declared_option, dtype_option, n_images_option
 from .source import SourceCommand
-from .tables import echo_table
+from .tables import echo_table, solver_of
+
+TRY_AUTO: dict[str, Any] = {"solver": AUTO, "max_iter": 1}
+"""A run, as short as can be, whose settings say what 'auto' takes."""
 
 
 @click.command(cls=SourceCommand)
@@ -66,9 +68,8 @@ def bench(
     except KeyboardInterrupt:
         click.echo("\ninterrupted; nothing was measured to the end", err=True)
         sys.exit(130)
-    backend = resolve(AUTO, data.A, Given(data.A).kind)
-    choice = fastest(backend, options["dtype"])
-    auto = f"auto takes --backend {backend.name} --solver {choice.solver} ({choice.because})"
+    settings = nmf(data.A, options["rank"], dtype=options["dtype"], **TRY_AUTO).settings
+    auto = f"auto takes --backend {settings['backend']} --solver {solver_of(settings)}"
     if as_json:
         about = {"data": data.name, "shape": list(data.A.shape)}
         rows = [x.row() for x in timings]

@@ -19,6 +19,7 @@ from ..options import Options, declared
 from ..results import Factorization, Interrupted
 from .options import backend_option, declared_option, dtype_option, n_images_option, run_options
 from .source import SourceCommand
+from .tables import solver_of
 
 
 def _callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
@@ -107,13 +108,14 @@ def write_fit(result: Factorization, data: Dataset, out: Path) -> list[Path]:
 def echo_summary(result: Factorization, written: list[Path]) -> None:
     """Print the short table at the end of a fit."""
     numbers = result.summary()
-    why = numbers.get("why_solver", "")
-    solver = f"{numbers['solver']}" + f" ({why})" * bool(why)
     rows = [
         ["error ‖A − WH‖", f"{result.error:.8g}"],
         ["relative error", f"{result.relative_error:.6g}"],
         ["KKT residual", f"{result.kkt:.3g} of the start's"],
-        ["solver", solver + f", {result.dead} dead components" * (result.dead > 0)],
+        [
+            "solver",
+            solver_of(result.settings) + f", {result.dead} dead components" * (result.dead > 0),
+        ],
         ["iterations", f"{result.n_iter} ({result.stopped_because})"],
         ["time per iteration", f"{1e3 * result.seconds_per_iteration:.3g} ms"],
         ["total time", f"{result.seconds:.3g} s"],

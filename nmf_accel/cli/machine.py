@@ -24,7 +24,8 @@ def backends() -> None:
     click.echo(f"\nauto picks {chosen.name}; choose with --backend or {VARIABLE}")
     for dtype in ("float64", "float32"):
         choice = fastest(chosen, dtype)
-        click.echo(f"solver auto picks {choice.solver} for {dtype} there: {choice.because}")
+        solver = choice.solver + ", extrapolated" * choice.extrapolate
+        click.echo(f"solver auto picks {solver} for {dtype} there: {choice.because}")
 
 
 @click.command()

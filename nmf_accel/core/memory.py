@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from ..options import Options
 from .problem import Problem
-from .settling import extrapolates
+from .settling import taken
 
 
 def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     """Bytes that so many runs like one take at their peak, beside A."""
     (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
-    at_once = problem.backend.states_at_once
-    if extrapolates(run, problem):
+    run, at_once = taken(run, problem), problem.backend.states_at_once
+    if run.extrapolate:
         at_once += at_once // 2  # a state has twice as many factors, and some are tried beside
     # The starts are float64.
     states = runs * rank * (m + n) * (at_once * size + 8)

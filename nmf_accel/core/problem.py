@@ -69,6 +69,10 @@ class Problem:
         """Operations of one product with A."""
         return 2.0 * self.A.entries * rank * runs
 
+    def products_to_repeat(self, rank: int) -> float:
+        """Operations of an iteration's products with A, to those of moving both factors once."""
+        return self.product(rank) / (rank**2 * sum(self.A.shape))
+
     def moved(self, rank: int, runs: int = 1) -> float:
         """Least bytes that an iteration of some runs at once moves.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
+from ..losses import NONE
 from ..options import Options
-from ..solvers import AUTO, fastest
+from ..solvers import AUTO, Fastest, fastest
 from ..starts import INITS
 from .problem import Problem
 
@@ -22,10 +24,7 @@ def settle(options: Options, problem: Problem) -> Options:
     ValueError
         If δ is zero in the precision that is computed in.
     """
-    options = replace(options, extrapolate=extrapolates(options, problem))
-    if options.solver == AUTO:
-        chosen = fastest(problem.backend, problem.dtype.name)
-        options = replace(options, solver=chosen.solver)
+    options = taken(options, problem)
     solver, method = options.solver, options.method
     if method.keeps_zeros and INITS[options.init].has_zeros:
         warnings.warn(
@@ -38,22 +37,41 @@ def settle(options: Options, problem: Problem) -> Options:
         options,
         delta=delta_on(options, problem),
         inner=options.inner or method.inner,
+        extrapolate=bool(options.extrapolate),
     )
 
 
-def extrapolates(options: Options, problem: Problem) -> bool:
-    """Whether iterations are moved on along their last step; 'auto' may say so, if left open."""
-    if options.extrapolate is not None or options.solver != AUTO:
-        return bool(options.extrapolate)
-    chosen = fastest(problem.backend, problem.dtype.name)
-    return chosen.extrapolate and not options.against_extrapolation()
+def taken(options: Options, problem: Problem) -> Options:
+    """The options with what 'auto' takes where the caller left it open, if the others allow it."""
+    if options.solver != AUTO:
+        return options
+    choice = choice_for(options, problem)
+    options = replace(options, solver=choice.solver)
+    if options.inner is None:
+        options = where_allowed(options, inner=choice.inner)
+    # With penalties nothing was measured, and a component may die of a long step.
+    if options.extrapolate is None and options.penalties == (NONE, NONE):
+        options = where_allowed(options, extrapolate=choice.extrapolate)
+    return options
+
+
+def where_allowed(options: Options, **more: Any) -> Options:
+    """The options with some more; without, where those do not go with the others."""
+    try:
+        return replace(options, **more)
+    except ValueError:
+        return options
+
+
+def choice_for(options: Options, problem: Problem) -> Fastest:
+    """What 'auto' takes for a problem."""
+    work = problem.products_to_repeat(options.rank)
+    return fastest(problem.backend, problem.dtype.name, work)
 
 
 def why_solver(options: Options, problem: Problem) -> str:
     """What speaks for the solver that 'auto' takes; nothing where the caller chose one."""
-    if options.solver != AUTO:
-        return ""
-    return f"auto: {fastest(problem.backend, problem.dtype.name).because}"
+    return f"auto: {choice_for(options, problem).because}" if options.solver == AUTO else ""
 
 
 def delta_on(options: Options, problem: Problem) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..backends import Backend, BackendError, names, probe, resolve
 from ..backends.base import LONGEST_CHUNK
-from ..core import Batch, Problem
+from ..core import Batch, Problem, settle
 from ..intake import Given, prepare
 from ..options import COMMON, Options
 from ..progress import Progress, progress_bar
@@ -127,7 +127,7 @@ def _contestants(
         rates = Rates(problem)
         entries = [Contestant(problem, x, runs, rates, about) for x in options]
         # 'auto' may be one of the others.
-        entries = list({x.solver: x for x in reversed(entries)}.values())[::-1]
+        entries = list({x.options: x for x in reversed(entries)}.values())[::-1]
         for entry in entries:
             entry.warm_up()
     except FAILURES as error:
@@ -159,6 +159,7 @@ class Contestant:
     ----------
     problem : Problem
     options : Options
+        Settled for the problem.
     runs : int
     rates : Rates
         Of the backend.
@@ -180,13 +181,17 @@ class Contestant:
 
     def __post_init__(self) -> None:
         problem, options = self.problem, self.options
+        # 'auto' by the name of its solver, where it is no more than that.
+        self.options = settle(options, problem)
+        plain = settle(Options(rank=options.rank, solver=self.options.solver), problem)
+        self.solver = plain.solver if self.options == plain else options.solver
         with self.backend.scope(problem.A):
             starts = [problem.draw(options.rank, r, options.init) for r in range(self.runs)]
             W0, H0 = (np.stack(factors) for factors in zip(*starts, strict=True))
             # As `nmf` records for one run, and `sweep` for several.
             every = 1 if self.runs == 1 else options.check_every
             batch = Batch(problem, options, W0, H0, record_every=every)
-        self.solver, self.loop, self.every = batch.options.solver, batch.loop, every
+        self.loop, self.every = batch.loop, every
         self.first_seconds, self.count = np.nan, every  # the next chunk's
 
     @property

@@ -43,8 +43,8 @@ class TestBackends:
         assert chosen.startswith(f"auto picks {backends.resolve('auto').name}")
         for row, dtype in zip(solver, ("float64", "float32"), strict=True):
             choice = fastest(backends.resolve("auto"), dtype)
-            words = f"solver auto picks {choice.solver} for {dtype} there: {choice.because}"
-            assert row == words
+            solver = choice.solver + ", extrapolated" * choice.extrapolate
+            assert row == f"solver auto picks {solver} for {dtype} there: {choice.because}"
 
     def test_a_broken_one_does_not_break_the_table(self, monkeypatch):
         broken = backends.Probe(False, "libcuda.so.1 is missing; pip install it")

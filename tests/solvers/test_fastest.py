@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from nmf_accel import Factorization, backends, nmf
 from nmf_accel.solvers import FASTEST, MEASURED, SOLVERS, fastest, table
@@ -44,12 +45,37 @@ def said_by(file):
 @pytest.mark.parametrize(("where", "taken"), MEASURED.items(), ids=str)
 def test_the_files_say_what_the_table_says(where, taken):
     solver = taken.solver
-    files = sorted(RESULTS.glob(taken.files))
+    files = sorted(RESULTS.glob(taken.images))
     assert files
     for file in files:
         told = [x[3] for x in said_by(file) if x[:3] == where]
         assert told, f"{file.name} says nothing of {where}"
         assert set(told) == {solver}, file.name
+
+
+MATRICES = [
+    pytest.param(row, id=row["name"])
+    for where, figures in MEASURED.items()
+    if figures.matrices
+    for file in RESULTS.glob(figures.matrices)
+    for row in json.loads(file.read_text())
+    if row["chosen"]["dtype"] == where[2]
+]
+
+
+def test_every_matrix_is_one_of_the_two_dtypes():
+    assert len(MATRICES) == 10
+
+
+@pytest.mark.parametrize("row", MATRICES)
+def test_it_was_nowhere_slower_than_the_best_by_more_than_a_fifth(row):
+    now = fastest(backends.get("numpy"), row["chosen"]["dtype"], row["products"])
+    assert (now.solver, now.extrapolate) == ("hals", True)
+    label = "extrapolated" + f", inner {now.inner}" * (now.inner > 1)
+    assert len(row["seconds_to"]) == 2
+    for seconds in row["seconds_to"].values():
+        assert len(seconds) >= 5
+        assert seconds[label] <= 1.2 * min(seconds.values())
 
 
 def test_a_file_of_on_gpu_is_understood(tmp_path):
@@ -76,12 +102,43 @@ def gpu(monkeypatch):
     monkeypatch.setitem(backends.get("numpy").__dict__, "_probed", found)
 
 
-def test_measured_on_a_cpu():
-    choice = fastest(backends.get("numpy"), "float32")
-    assert choice.solver == "hals"
-    assert choice.because == (
-        "measured on dense images, see bench/results/cpu-*-time-to-error-*-float32.json"
-    )
+@pytest.mark.parametrize("products", [None, 15, 14.9])
+def test_repeats_pay_where_products_cost_much(products):
+    choice = fastest(backends.get("numpy"), "float64", products)
+    assert (choice.solver, choice.extrapolate) == ("hals", True)
+    assert choice.inner == {None: None, 15: 5, 14.9: 1}[products]
+    because = "measured, see bench/results/cpu-*-auto.json"
+    if products:
+        because = (
+            f"take {products} times the operations of a repeat, and repeats pay from 15; {because}"
+        )
+    assert choice.because.endswith(because)
+
+
+def taken(A, rank, **options):
+    settings = nmf(A, rank, solver="auto", max_iter=3, backend="numpy", **options).settings
+    return settings["inner"], settings["extrapolate"]
+
+
+def test_a_result_says_what_was_taken_and_why():
+    A = np.random.default_rng(0).random((300, 200))
+    # 2 · 300 · 200 / (3 · 500) = 80; 2 · 60 · 40 / (20 · 100) = 2.4
+    result = nmf(A, 3, solver="auto", max_iter=3, backend="numpy")
+    found = [result.settings[x] for x in ("solver", "inner", "extrapolate")]
+    assert found == ["hals", 5, True]
+    assert "auto: products with A take 80 times the" in result.settings["why_solver"]
+    same = nmf(A, 3, solver="hals", inner=5, extrapolate=True, max_iter=3, backend="numpy")
+    np.testing.assert_array_equal(result.W, same.W)
+    assert taken(A[:60, :40], 20) == (1, True)
+    assert taken(sp.csr_array(A * (A < 0.1)), 3) == (1, True)  # 8 times
+
+
+def test_what_the_caller_says_stays():
+    A = np.random.default_rng(0).random((300, 200))
+    assert taken(A, 3, inner=2) == (2, True)
+    assert taken(A, 3, extrapolate=False) == (5, False)
+    assert taken(A, 3, stop="descent") == (1, True)  # which repeats do not go with
+    assert taken(A, 3, l2_W=0.1) == (5, False)  # not measured
 
 
 @pytest.mark.usefixtures("gpu")

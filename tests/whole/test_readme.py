@@ -47,7 +47,7 @@ def test_every_result_is_of_use(readme):
         for ending in ("json", "png")
         for file in measurement.files(RESULTS, ending)[-1:]
     }
-    used |= {file for figures in MEASURED.values() for file in RESULTS.glob(figures.files)}
+    used |= {file for figures in MEASURED.values() for file in RESULTS.glob(figures.images)}
     assert set(RESULTS.glob("cpu-*")) - used == set()
 
 

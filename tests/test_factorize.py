@@ -5,6 +5,7 @@ import pytest
 from conftest import low_rank
 
 from nmf_accel import Interrupted, backends, nmf
+from nmf_accel.core.records import Records
 
 GOOD = np.arange(1.0, 13.0).reshape(3, 4)
 INF = np.inf
@@ -85,6 +86,26 @@ def test_interrupted_keeps_what_there_is(backend):
     assert str(caught.value) == result.stopped_because
     assert result.stopped_because == "interrupted after 20 of 100 iterations"
     np.testing.assert_array_equal(result.errors, whole.errors[:20])
+    assert np.linalg.norm(GOOD - result.reconstruct()) == pytest.approx(result.error, rel=1e-10)
+
+
+@pytest.mark.parametrize("callback", [None, lambda *_: None])
+@pytest.mark.parametrize("stop", [{}, {"tol": 1e-9, "check_every": 5}])
+def test_interrupted_before_a_chunk_is_recorded(callback, stop, backend, monkeypatch):
+    """The factors are those of the last iteration whose error is known."""
+    taken, take = [], Records.take
+
+    def interrupted(*args):
+        taken.append(1)
+        if len(taken) == 4:
+            raise KeyboardInterrupt
+        return take(*args)
+
+    monkeypatch.setattr(Records, "take", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        nmf(GOOD, 2, max_iter=10_000, callback=callback, backend=backend, **stop)
+    result = caught.value.result
+    assert len(result.errors) == result.n_iter > 0
     assert np.linalg.norm(GOOD - result.reconstruct()) == pytest.approx(result.error, rel=1e-10)
 
 

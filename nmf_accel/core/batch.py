@@ -101,6 +101,7 @@ class Batch:
             self._refuse_overflow(recorded, done)
             if done < count:
                 self.loop.back_to(records.iteration)
+            self.loop.before = None  # what was there before takes memory
             self._keep_stopped()
             yield done
             if not records.going.any():

@@ -65,9 +65,22 @@ class Loop:
         self.facts = problem.facts(loss)
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
-        self.state = self.step.begin(problem.start(loss, W0, H0))
-        self.done = 0
+        self.at: tuple[State, int] = (self.step.begin(problem.start(loss, W0, H0)), 0)
         self.before: tuple[State, int] | None = None
+
+    @property
+    def state(self) -> State:
+        """As it is now."""
+        return self.at[0]
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.at = state, self.done
+
+    @property
+    def done(self) -> int:
+        """After so many iterations."""
+        return self.at[1]
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""
@@ -96,13 +109,13 @@ class Loop:
             # is per iteration and run, so the outcome does not depend on where chunks end.
             self._measure(self.loss.direct())
             return self.advance(count)
-        self.state, self.done = state, self.done + count
+        self.at = state, self.done + count  # both at once: Ctrl-C may come between any two
         return np.concatenate([self.loss.errors(values[:, :1]), np.sqrt(others)], axis=1)
 
     def back_to(self, iteration: int) -> None:
-        """Go back to an iteration of the last chunk, if it was one that may go too far."""
+        """Go back to an iteration of the last chunk, if it went further."""
         if self.before is not None and self.done != iteration:
-            self.state, self.done = self.before
+            self.at = self.before
             if self.done < iteration:
                 self.advance(iteration - self.done)
 
@@ -134,7 +147,7 @@ def chunks(
         # As often as is recorded, except that the last may be shorter.
         whole = count // loop.record_every * loop.record_every
         count = whole or min(loop.record_every, max_iter - done)
-        loop.before = (loop.state, loop.done) if checks > 1 else None
+        loop.before = loop.at
         recorded = loop.advance(count)
         done += count
         took = max(time.perf_counter() - started, 1e-9)

@@ -176,6 +176,27 @@ def small(rows):
     ]
 
 
+def losses(rows):
+    dense = [row for row in rows if "threads" in row and row["backend"] == "numpy"]
+    lines = [
+        [
+            f"{case['loss']}, {by_size(case['shape'])}, {case['rank']}",
+            *(beside(dense, "scikit-learn", **case, threads=x) for x in (1, "all")),
+        ]
+        for case in cases(dense, "loss", "shape", "rank")
+    ]
+    sparse = [row for row in rows if "kernels" in row]
+    lines += [
+        [
+            f"{case['loss']}, sparse {by_size(case['shape'])}, {case['rank']}, `{case['kernels']}`",
+            NOTHING,
+            beside(sparse, "scikit-learn", **case),
+        ]
+        for case in cases(sparse, "loss", "shape", "rank", "kernels")
+    ]
+    return table(["loss, A, rank", "one thread", "two"], lines)
+
+
 def taken(row):
     """What 'auto' takes now, whatever it took then, as ``test_auto.py`` calls it."""
     choice = fastest(backends.get(row["backend"]), row["chosen"]["dtype"], row["products"])

@@ -26,7 +26,7 @@ def nmf(
     tol: float = 0.0,
     check_every: int = 10,
     delta: float | None = None,
-    loss: str = "frobenius",
+    loss: str | float = "frobenius",
     solver: str = "mu",
     inner: int | None = None,
     extrapolate: bool | None = None,
@@ -43,7 +43,7 @@ def nmf(
     progress: bool = False,
     callback: Callback | None = None,
 ) -> Factorization:
-    """Factorize a non-negative matrix, A ≈ W H: minimize ‖A − W H‖_F over W, H >= 0.
+    """Factorize a non-negative matrix, A ≈ W H: minimize ‖A − W H‖_F, or a `loss`, over W, H >= 0.
 
     With penalties, minimize ½‖A − W H‖² + l1_W Σ W + ½ l2_W ‖W‖² + l1_H Σ H + ½ l2_H ‖H‖².
 
@@ -71,9 +71,12 @@ def nmf(
         Iterations between two checks of `tol` and two calls of `callback`.
     delta : float, optional
         δ > 0, added to the denominators of 'mu'. By default 1e-9 mean(A)^1.5, so that the scale
-        of A does not matter.
-    loss : {'frobenius'}
-        What is minimized.
+        of A does not matter; with a β-divergence, next to nothing, since W H is taken to be at
+        least 1e-9 mean(A).
+    loss : {'frobenius', 'kullback-leibler', 'itakura-saito'} or float
+        What is minimized: ½‖A − W H‖², or a β-divergence D(A | W H) with 'mu' (Févotte & Idier);
+        a number is its β, 1 for Kullback and Leibler's (counts), 0 for Itakura and Saito's (power
+        spectra; A > 0). A sparse A goes with 'frobenius' and 'kullback-leibler'.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
         least squares by block principal pivoting, accelerated projected gradient, or what was
@@ -137,6 +140,9 @@ def nmf(
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", Advances in
     Neural Information Processing Systems 13, 2001, eq. 4 and theorem 1.
+
+    C. Févotte and J. Idier, "Algorithms for nonnegative matrix factorization with the
+    β-divergence", Neural Computation 23, 2011.
 
     A. M. S. Ang and N. Gillis, "Accelerating nonnegative matrix factorization algorithms using
     extrapolation", Neural Computation 31, 2019, algorithm 3.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypedDict
 
 import numpy as np
 
-from .losses import LOSSES, Loss, Penalties, Penalty
+from .losses import LOSSES, Loss, Penalties, Penalty, loss_called, name_of
 from .solvers import ANY, AUTO, SOLVERS, Quiet, Solver, Telling, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
@@ -39,7 +39,7 @@ class Option:
     open : bool
         Whether `low` is not reached either.
     tables : tuple of iterables of str
-        Where the names are that it may be; none for a number.
+        Where the names are that it may be, beside a number where that is its kind.
     before : object
         What runs had before there was this option, if files of theirs do not say it.
     """
@@ -73,9 +73,9 @@ class Option:
         """
         if value is None and self.default is None:
             return None
-        if self.tables:
+        if self.tables and (self.kind is str or isinstance(value, str)):
             if value not in self.names:
-                known = ", ".join(self.names)
+                known = ", ".join(self.names) + ", or a number" * (self.kind is not str)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
         if self.kind is bool:
@@ -86,7 +86,7 @@ class Option:
         if self.kind is int and not whole:
             raise TypeError(f"{name} is {value!r}; it must be an integer")
         try:
-            number = self.kind(value)
+            number = math.nan if isinstance(value, bool) else self.kind(value)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} is {value!r}; it must be a number, {self.must}") from None
         inside = self.low < number if self.open else self.low <= number
@@ -152,8 +152,14 @@ class Options:
         low=0,
         open=True,
     ).field()
-    loss: str = replace(
-        choice("frobenius", "What is minimized.", LOSSES), before="frobenius"
+    loss: str | float = Option(
+        "frobenius",
+        "What is minimized; a number is β of a β-divergence.",
+        float,
+        "finite, or a name",
+        open=True,
+        tables=(LOSSES,),
+        before="frobenius",
     ).field()
     solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
     inner: int | None = whole(
@@ -171,6 +177,7 @@ class Options:
 
     def __post_init__(self) -> None:
         check(self)
+        object.__setattr__(self, "loss", name_of(self.loss))
         if self.extrapolate and (reason := self.against_extrapolation()):
             raise ValueError(f"extrapolate is True, but {reason}")
         stop, inner = self.stopping, self.inner or self.method.inner
@@ -216,8 +223,9 @@ class Options:
 
     @property
     def by_columns(self) -> bool:
-        """Whether that rule moves each column of a factor whatever the others are."""
-        return self.method.by_columns(self.inner or self.method.inner)
+        """Whether an iteration may take the columns of a factor in blocks."""
+        own = self.method.by_columns(self.inner or self.method.inner)
+        return own and self.objective.by_columns
 
     @property
     def added(self) -> float:
@@ -227,7 +235,7 @@ class Options:
     @property
     def objective(self) -> Loss:
         """What `loss` names."""
-        return LOSSES[self.loss]
+        return loss_called(self.loss)
 
     @property
     def stopping(self) -> Stop:
@@ -253,7 +261,7 @@ class OptionKeywords(TypedDict, total=False):
     tol: float
     check_every: int
     delta: float | None
-    loss: str
+    loss: str | float
     solver: str
     inner: int | None
     extrapolate: bool | None

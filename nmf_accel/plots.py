@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from .datasets import Dataset, images
 from .files import atomic_write
+from .losses import loss_called
 from .matrices import is_sparse
+from .options import COMMON
 from .results import Factorization
 
 Floats = NDArray[np.floating[Any]]
@@ -142,25 +144,33 @@ def _steps(x: Any) -> tuple[int, int]:
 
 
 def errors(result: Factorization) -> Figure:
-    """‖A − W_k H_k‖_F against k, both logarithmic."""
+    """The error, ‖A − W H‖_F or √(2 D), against the iteration k, both logarithmic."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.subplots()
     ax.loglog(result.iterations, result.errors, color=BLUE, linewidth=2)
     _plain_ticks(ax)
     ax.xaxis.set_major_formatter("{x:g}")
     title = f"Rank {result.rank}: {result.error:.4g} after {result.n_iter} iterations"
-    ax.set(title=title, xlabel="iteration k", ylabel=r"$\|A - W_k H_k\|_F$")
+    ax.set(title=title, xlabel="iteration k", ylabel=symbol_of(result))
     ax.grid(True, which="both", alpha=0.3)
     return figure
 
 
-def sweep(summary: list[dict[str, Any]]) -> Figure:
-    """Errors against rank: medians over seeds as lines, from the least to the most as bands."""
+def symbol_of(found: Any) -> str:
+    """What the errors of a factorization or a sweep are."""
+    return loss_called(found.settings.get("loss", COMMON["loss"].before)).symbol
+
+
+def sweep(summary: list[dict[str, Any]], symbol: str = "‖A − WH‖") -> Figure:
+    """Errors against rank: medians over seeds as lines, from the least to the most as bands.
+
+    `symbol` says what errors they are.
+    """
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     ax = figure.subplots()
     series = [
-        ("error", "‖A − WH‖", BLUE, "o"),
-        ("reference_error", "against clean data", ORANGE, "s"),
+        ("error", symbol, BLUE, "o"),
+        ("reference_error", "‖clean − WH‖", ORANGE, "s"),
     ]
     for name, label, colour, marker in series:
         rows = [row for row in summary if row[f"{name}_median"] is not None]
@@ -184,7 +194,7 @@ def sweep(summary: list[dict[str, Any]]) -> Figure:
     ax.xaxis.set_minor_locator(NullLocator())
     _plain_ticks(ax)
     runs = sum(row["runs"] for row in summary)
-    ax.set(xlabel="rank d", ylabel="Frobenius norm", title=f"{runs} runs: median, least and most")
+    ax.set(xlabel="rank d", ylabel="error", title=f"{runs} runs: median, least and most")
     ax.grid(True, alpha=0.3)
     ax.legend(loc="best")
     return figure

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends import Backend
-from .core import Problem
+from .core import Batch, Problem, projection_of
 from .intake import Given, checked_factor, prepare_whole
-from .losses import NONE, Penalty, Quadratic, violation2
-from .options import COMMON
+from .losses import NONE, Penalty, Quadratic, loss_called, violation2
+from .options import COMMON, Options
 from .solvers.descent import hals
 from .solvers.pivoting import block_principal_pivoting
 from .solvers.repeated import Repeated
@@ -73,8 +73,11 @@ def project(
     A: Any,
     W: Any,
     *,
+    loss: str | float = "frobenius",
     l1: float = 0.0,
     l2: float = 0.0,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
     dtype: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -83,14 +86,22 @@ def project(
     A convex problem, of which every column of A is one by itself. It is solved exactly, but for
     rounding, by block principal pivoting, in float64 from the products with A on.
 
+    Another `loss` is minimized by multiplicative updates of H from a start that is the same
+    everywhere, as scikit-learn's `NMF.transform` does; convex for 1 <= β <= 2.
+
     Parameters
     ----------
     A : (m, n) array
         As for `nmf`; it may be zero.
     W : (m, d) array
         The components, non-negative, such as ``nmf(…).W``.
+    loss
+        As for `nmf`.
     l1, l2 : float
         Weights of the penalties on H, >= 0; `l1_H` and `l2_H` of `nmf`.
+    tol, max_iter
+        Of a loss other than 'frobenius': it ends when, over 10 iterations, the error fell by no
+        more than `tol` times that of the start, and after so many iterations in any case.
     dtype, backend
         As for `nmf`.
 
@@ -109,7 +120,7 @@ def project(
     Warns
     -----
     UserWarning
-        If the KKT residual of H is more than 1e-8 of that of H = 0.
+        If the KKT residual of H is more than 1e-8 of that of H = 0; if `tol` was not met.
 
     References
     ----------
@@ -125,15 +136,20 @@ def project(
            [0.]])
     """
     weights = COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2)
+    objective = loss_called(COMMON["loss"].checked("loss", loss))
     given = Given(A)
-    problem = prepare_whole(given, dtype, backend)
+    problem = prepare_whole(given, dtype, backend, objective=objective)
     with problem.backend.scope(problem.A):
         (rows, d), m = Given(W, "W").raw().shape, problem.shape[0]
         if rows != m:
             raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
         W = checked_factor(problem, "W", W, (m, d))
         with problem.backend.sized_for(problem.product(d)):
-            H = solve(problem, W, Penalty(*weights))
+            if objective.exact:
+                H = solve(problem, W, Penalty(*weights))
+            else:
+                options = Options(rank=d, loss=loss, l1_H=l1, l2_H=l2, tol=tol, max_iter=max_iter)
+                H = approach(problem, W, options)
         return given.give_back(H, problem.backend)
 
 
@@ -166,3 +182,21 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
             stacklevel=3,
         )
     return backend.asarray(H / size, problem.dtype)[0, ...]
+
+
+def approach(problem: Problem, W: Array, options: Options) -> Array:
+    """H (d, n) for W (m, d), on the device, by updates from a start that is alike everywhere."""
+    backend, shape = problem.backend, (1, options.rank, problem.shape[1])
+    if problem.mean == 0:
+        return backend.asarray(np.zeros(shape[1:]), problem.dtype)
+    H0 = np.full(shape, np.sqrt(problem.mean / options.rank), dtype=problem.dtype)
+    batch = Batch(problem, options, W[None, ...], H0, step_of=projection_of)
+    for _ in batch:
+        continue
+    if options.tol and not batch.records.converged[0]:
+        warnings.warn(
+            f"the error still fell after max_iter = {options.max_iter} iterations; take more, or a "
+            "larger tol",
+            stacklevel=3,
+        )
+    return backend.asarray(batch.result().H, problem.dtype)

@@ -43,14 +43,14 @@ class Factorization:
     H : (d, n) array
         Weights, one sample a column.
     errors : (n_iter,) float64 NumPy array
-        ``errors[k-1]`` is ‖A − W_k H_k‖_F. In a sweep only every `stride`-th is recorded, and
-        the last: see `iterations`.
+        ``errors[k-1]`` is ‖A − W_k H_k‖_F, or of another loss √(2 D(A | W_k H_k)). In a sweep only
+        every `stride`-th is recorded, and the last: see `iterations`.
     n_iter : int
         Iterations done.
     stride : int
         Iterations between two recorded errors; 1 for `nmf`.
     norm : float
-        ‖A‖_F.
+        ‖A‖_F; of another loss, √(2 D) where W H is the mean of A everywhere.
     kkt : float, optional
         ‖projected gradient‖ at W, H, relative to that of the start: 0 at a stationary point.
         A sweep gives it with ``stop='kkt'`` only, as it was in the middle of the last iteration.
@@ -101,13 +101,13 @@ class Factorization:
 
     @property
     def error(self) -> float:
-        """‖A − W H‖_F."""
+        """The last of `errors`: ‖A − W H‖_F, or √(2 D) of another loss."""
         return float(self.errors[-1])
 
     @property
     def relative_error(self) -> float:
-        """‖A − W H‖_F / ‖A‖_F."""
-        return self.error / self.norm
+        """The error relative to `norm`; NaN where that is zero."""
+        return self.error / self.norm if self.norm else float("nan")
 
     @property
     def dead(self) -> int:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+Sum = TypeVar("Sum")
+"""What can be added up: an array, or a tuple of them."""
+
 Index = NDArray[np.intp]
 """Places along one side of a matrix, on the host."""
 
@@ -104,7 +107,7 @@ class Library(Protocol):
     def block_entries(self) -> int:
         """How many entries a walk through a matrix takes at a time."""
 
-    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+    def sum_over_blocks(self, function: Callable[[Any], Sum], rows: int, height: int) -> Sum:
         """Sum of a pure function over blocks of `height` rows; the last one may be shorter."""
 
 

@@ -22,6 +22,8 @@ class Split(NamedTuple):
     N: object
     D: object
 
+    power = 1
+
     def minus(self):
         return self.N
 

@@ -10,13 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, ClassVar, cast
 
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
-from ..types import Array, Kernel, State, Step
+from ..types import Array, Kernel, State, Step, Sum
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
@@ -176,16 +176,14 @@ class Backend(ABC):
         chosen: Array = self.xp.where(condition, x, otherwise())
         return chosen
 
-    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+    def sum_over_blocks(self, function: Callable[[Any], Sum], rows: int, height: int) -> Sum:
         """Sum of a pure function over blocks of `height` rows; the last one may be shorter.
 
         It is given what picks its rows from an array, ``x[block]``: a slice or an array of indices.
+        It gives an array, or a tuple of them.
         """
-        total: Any = 0.0
-        for k in range(0, rows, height):
-            total = total + function(slice(k, min(k + height, rows)))
-        summed: Array = total
-        return summed
+        blocks = (slice(k, min(k + height, rows)) for k in range(0, rows, height))
+        return reduce(add, map(function, blocks))
 
     def over_columns(self, function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
         """Apply a pure function to the columns of X, all at once or in blocks.

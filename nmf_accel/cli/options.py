@@ -46,13 +46,38 @@ class Names(Choice):
         return super().convert(*args, **options)
 
 
+class NamesOrNumber(Names):
+    """One of the names, or a number."""
+
+    def get_metavar(self, *args: Any, **options: Any) -> str | None:
+        """The names, for the help."""
+        return f"[{'|'.join(self.option.names)}|NUMBER]"
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        """The number or the name, or a refusal."""
+        if value in self.option.names:
+            return value
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            names = ", ".join(map(repr, self.option.names))
+            self.fail(f"{value!r} is not one of {names}, and no number", *where)
+
+
+def kind_of(option: Option) -> Any:
+    """What click is to make of it."""
+    if not option.tables:
+        return option.kind
+    return Names(option) if option.kind is str else NamesOrNumber(option)
+
+
 def declared_option(name: str, option: Option) -> Callable[[Any], Any]:
     """The option of a command for one of a run."""
     spelt = name.lower().replace("_", "-")
     return click.option(
         f"--{spelt}/--no-{spelt}" if option.kind is bool else f"--{spelt}",
         name,
-        type=Names(option) if option.tables else option.kind,
+        type=kind_of(option),
         help=option.help,
         **_default(option.default),
     )

@@ -146,7 +146,7 @@ def draw(store: Store) -> None:
     from .. import plots  # late: matplotlib is slow to import
 
     if store.rows:
-        figure = plots.sweep(summarize(store.rows))
+        figure = plots.sweep(summarize(store.rows), plots.symbol_of(store))
         for ending in ("png", "svg"):
             plots.save(figure, store.path / f"sweep.{ending}")
 

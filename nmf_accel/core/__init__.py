@@ -2,7 +2,7 @@
 
 from .batch import Batch
 from .extrapolated import Extrapolated, extrapolated_of
-from .iteration import Iteration, iteration_of
+from .iteration import Iteration, Projection, iteration_of, projection_of
 from .loop import Loop
 from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
@@ -16,10 +16,12 @@ __all__ = [
     "Loop",
     "Point",
     "Problem",
+    "Projection",
     "bytes_needed",
     "extrapolated_of",
     "iteration_of",
     "memory_for",
+    "projection_of",
     "record",
     "settle",
     "too_little",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ from ..results import Factorization
 from ..stopping import relative
 from ..types import Array
 from .extrapolated import extrapolated_of
-from .iteration import iteration_of
+from .iteration import StepOf, iteration_of
 from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
@@ -44,6 +43,8 @@ class Batch:
         End a chunk at every check (every `check_every` iterations).
     record_every : int
         Record after as many iterations.
+    step_of : callable, optional
+        Gives the step, see `StepOf`; by default that of the options.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Batch:
         *,
         checked: bool = False,
         record_every: int = 1,
+        step_of: StepOf | None = None,
     ) -> None:
         self.problem = problem
         self.why_solver = why_solver(options, problem)
@@ -84,9 +86,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            step_of=extrapolated_of
-            if options.extrapolate
-            else partial(iteration_of, by_columns=options.by_columns),
+            step_of=step_of or step_for(options),
         )
 
     def __iter__(self) -> Iterator[int]:
@@ -139,6 +139,11 @@ class Batch:
         return self.problem.factors_of(self.loop.state, int(np.searchsorted(self.slots, r)))
 
     @cached_property
+    def norm(self) -> float:
+        """What the errors are relative to."""
+        return self.options.objective.norm(self.problem.A, self.problem.mean)
+
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """What is written down of all the runs."""
         why = {"why_solver": self.why_solver} if self.why_solver else {}
@@ -158,7 +163,7 @@ class Batch:
             errors=records.errors(r),
             n_iter=int(records.n_iter[r]),
             stride=records.every,
-            norm=math.sqrt(problem.norm2),
+            norm=self.norm,
             kkt=kkt,
             converged=bool(records.converged[r]),
             stopped_because=records.stopped_because[r],
@@ -175,3 +180,10 @@ class Batch:
         loss, penalties = self.options.objective, self.options.penalties
         kkt = Point(self.problem, W, H, loss, penalties).kkt[0]
         return replace(self.result(), kkt=float(relative(kkt, self.start_kkt)))
+
+
+def step_for(options: Options) -> StepOf:
+    """What gives the step of an iteration with such options."""
+    if options.extrapolate:
+        return extrapolated_of
+    return partial(iteration_of, by_columns=options.by_columns)

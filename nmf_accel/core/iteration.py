@@ -114,6 +114,27 @@ class Iteration:
         return (H, Wt, *left), value, [watch.square(x + y) for x, y in halves if watch]
 
 
+@dataclass(frozen=True, eq=False)
+class Projection(Iteration):
+    """One iteration that leaves W as it is."""
+
+    def advance(
+        self,
+        state: State,
+        A: Matrix,
+        facts: tuple[Any, ...],
+        delta: Any,
+        penalties: Penalties,
+        record: bool,
+    ) -> tuple[State, Any, list[Array]]:
+        """Update H; the state and, to `record`, its value. Nothing is watched."""
+        backend, loss, (H, Wt, *carried) = self.backend, self.loss, state
+        on_H, _ = with_delta(penalties, delta)
+        H, _ = self.rule(backend, H, loss.model(A, facts, Wt, H, tuple(carried)), on_H)
+        left, value = loss.settle(A, facts, H, Wt, None, record)
+        return (H, Wt, *left), value, []
+
+
 def in_one(function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
     """All columns of X at once, as `Backend.over_columns` does where blocks do not pay."""
     return function(X, along)
@@ -158,3 +179,9 @@ def iteration_of(
     then, it would raise a ValueError instead.
     """
     return Iteration(backend, rule, loss, watch, by_columns)
+
+
+@cache
+def projection_of(backend: Backend, rule: Telling, loss: Loss, watch: Stop | None) -> Projection:
+    """The one `Projection` with these fields, as `iteration_of`."""
+    return Projection(backend, rule, loss, watch)

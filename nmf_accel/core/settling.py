@@ -12,9 +12,6 @@ from ..solvers import AUTO, Fastest, fastest
 from ..starts import INITS
 from .problem import Problem
 
-DELTA = 1e-9
-"""δ where none is given, relative to the size of the denominators."""
-
 
 def settle(options: Options, problem: Problem) -> Options:
     """The options with nothing left open: the solver, its inner repeats, δ on this data.
@@ -77,8 +74,7 @@ def why_solver(options: Options, problem: Problem) -> str:
 def delta_on(options: Options, problem: Problem) -> float:
     """δ for a problem."""
     if options.delta is None:
-        # Denominators are of the size of mean(A)^1.5: c A gives c times the same fit.
-        delta = float(DELTA * problem.mean**1.5)
+        delta = options.objective.delta(problem.mean, problem.dtype)
         advice = "scale A, for instance divide it by its maximum"
     else:
         delta, advice = options.delta, "take a larger one"

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..matrices import Raw
+from ..losses import Loss
+from ..matrices import Raw, RawSparse
 
 
 def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
@@ -56,3 +57,28 @@ def _name_the_first(A: Raw, name: str) -> None:
                 f"{name} has {count}, first at {A.place(index)}: {float(entries[index])}; "
                 f"NMF needs finite {name} >= 0"
             )
+
+
+def check_for(objective: Loss, A: Raw, name: str) -> None:
+    """Raise unless a loss is finite for the entries of a matrix, and takes its kind.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the first entry that is wrong, and what to do.
+    """
+    if isinstance(A, RawSparse) and not objective.takes_sparse:
+        raise TypeError(
+            f"{name} is sparse, which {objective} does not take; pass {name}.toarray(), or take "
+            "loss='frobenius'"
+        )
+    if not objective.positive:
+        return
+    zeros = np.argwhere(A.library.to_numpy(~(A.stored > 0)))
+    if len(zeros):
+        index = tuple(int(k) for k in zeros[0])
+        raise ValueError(
+            f"{name} has {len(zeros)} zero entr{'y' if len(zeros) == 1 else 'ies'}, first at "
+            f"{A.place(index)}, where {objective} is infinite; add something small to all of it, "
+            f"e.g. {name} + 1e-3 * {name}.mean(), or take loss='kullback-leibler'"
+        )

@@ -10,7 +10,7 @@ from ..backends import Backend, resolve
 from ..core.problem import Problem
 from ..losses import FROBENIUS, Loss
 from ..matrices import Frame, Matrix, Raw
-from .checks import check_entries, working_dtype
+from .checks import check_entries, check_for, working_dtype
 from .given import Given
 
 
@@ -38,18 +38,26 @@ def prepare(
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
+        check_for(objective, raw, given.name)
         if not objective.arranges:
             return _as_it_is(raw, given.name, chosen, mean)
         A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
         return _problem(given.name, chosen, A, frame, mean)
 
 
-def prepare_whole(given: Given, dtype: Any = None, backend: str | None = None) -> Problem:
+def prepare_whole(
+    given: Given,
+    dtype: Any = None,
+    backend: str | None = None,
+    *,
+    objective: Loss = FROBENIUS,
+) -> Problem:
     """The same for few products: all of it, as it is. It may be zero everywhere."""
     raw = given.raw()
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "")
+        check_for(objective, raw, given.name)
         return _as_it_is(raw, given.name, chosen, mean)
 
 

@@ -1,21 +1,26 @@
 """What is minimized: losses, the models of them that a solver sees, and how near a solution is."""
 
 from .base import Loss
+from .divergences import Divergence
 from .frobenius import FROBENIUS, Frobenius
 from .kkt import violation2
-from .models import Model, Quadratic
+from .models import Model, Quadratic, Split
 from .penalties import NONE, Penalties, Penalty
-from .table import LOSSES
+from .table import LOSSES, loss_called, name_of
 
 __all__ = [
     "FROBENIUS",
     "LOSSES",
     "NONE",
+    "Divergence",
     "Frobenius",
     "Loss",
     "Model",
     "Penalties",
     "Penalty",
     "Quadratic",
+    "Split",
+    "loss_called",
+    "name_of",
     "violation2",
 ]

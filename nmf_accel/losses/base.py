@@ -14,6 +14,9 @@ from .kkt import violations2
 from .models import Model
 from .penalties import Penalties
 
+DELTA = 1e-9
+"""δ where none is given, relative to the size of the denominators."""
+
 
 class Loss(ABC):
     """What is minimized over W and H; Wt (R, d, m) is Wᵀ of R runs, H is (R, d, n).
@@ -28,11 +31,18 @@ class Loss(ABC):
     """Whether its models are the loss itself at every X, and not only where they were made."""
     repeatable: ClassVar[bool] = False
     """Whether a rule may be repeated with one model: it bounds the loss at every X."""
+    by_columns: ClassVar[bool] = False
+    """Whether what it carries is the same for all columns of H, so that these go in blocks."""
     arranges: ClassVar[bool] = False
     """Whether rows and columns of A may be left out of the loop, and moved, see `Frame`.
 
     If so, `whole_value` and `whole_models` have to account for them.
     """
+
+    symbol: ClassVar[str] = "the loss"
+    """What `errors` are, in a table or at an axis."""
+    blocks_at_once: ClassVar[int] = 2
+    """How many arrays of the size of a block of A, of each run, a walk through A takes at most."""
 
     @abstractmethod
     def model(
@@ -69,9 +79,35 @@ class Loss(ABC):
         """
         return (), self.value(A, facts, H, Wt) if record else None
 
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether it takes sparse matrices as they are."""
+        return True
+
+    @property
+    def positive(self) -> bool:
+        """Whether every entry of A must be > 0, since it is infinite where one is zero."""
+        return False
+
     def facts(self, A: Matrix, mean: float) -> tuple[float, ...]:
         """Numbers of A that `model` and `value` need, `mean` being that of its entries."""
         return ()
+
+    def norm(self, A: Matrix, mean: float) -> float:
+        """What errors are relative to: by default, the error where W H is the mean of A."""
+        xp, (m, n), dtype = A.library.xp, A.shape, str(A.dtype)
+        H, Wt = (xp.full((1, 1, size), mean**0.5, dtype=getattr(xp, dtype)) for size in (n, m))
+        value = A.library.to_numpy(self.value(A, self.facts(A, mean), H, Wt))
+        return float(self.errors(np.asarray(value, dtype=np.float64))[0])
+
+    def scratch(self, runs: int, d: int, m: int, n: int) -> int:
+        """How many numbers it keeps in memory at its peak, beside factors and blocks of A."""
+        return 6 * runs * d * max(m, n)
+
+    def delta(self, mean: float, dtype: np.dtype[Any]) -> float:
+        """δ of 'mu' where none is given, for a matrix with that mean."""
+        # Denominators are of the size of mean(A)^1.5: c A gives c times the same fit.
+        return float(DELTA * mean**1.5)
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The error that is reported for each value that was recorded."""

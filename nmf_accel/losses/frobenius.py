@@ -40,9 +40,11 @@ class Frobenius(Loss):
 
     residual: str = "free"
 
+    symbol = "‖A − WH‖"
     model_type = Quadratic
     exact = True
     repeatable = True
+    by_columns = True
     arranges = True
 
     def model(
@@ -64,10 +66,12 @@ class Frobenius(Loss):
     def settle(
         self, A: Matrix, facts: tuple[Any, ...], H: Array, Wt: Array, of_W: Any, record: bool
     ) -> tuple[tuple[Array, ...], Array | None]:
-        """WᵀW, and ‖A − W H‖² from it and the products of the W half-step."""
+        """WᵀW, and ‖A − W H‖² from it and the products of the W half-step, if there was one."""
         library, WtW = A.library, A.library.matmul(Wt, Wt.mT)
         if not record:
             return (WtW,), None
+        if of_W is None:
+            return (WtW,), residual2(A, Wt, H)
         (norm2, trusted), (N, HHt) = facts, of_W
         error2 = library.kernel("free2", free2)(library, norm2, N, Wt, WtW, HHt)
         if self.residual == "direct":
@@ -77,6 +81,14 @@ class Frobenius(Loss):
     def facts(self, A: Matrix, mean: float) -> tuple[float, ...]:
         """‖A‖², and the least value that the free formula gives accurately."""
         return A.norm2, TRUSTED_DOWN_TO[A.dtype.name] * A.norm2
+
+    def scratch(self, runs: int, d: int, m: int, n: int) -> int:
+        """Gram matrices."""
+        return 3 * runs * d**2
+
+    def norm(self, A: Matrix, mean: float) -> float:
+        """‖A‖."""
+        return float(np.sqrt(A.norm2))
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """‖A − W H‖."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from ..types import Array, Library
@@ -15,6 +16,10 @@ class Model(Protocol):
     to X. Penalties are no part of it. It is a plain tuple of arrays, so that it passes through a
     compiler, and a sum over the rows of A.
     """
+
+    @property
+    def power(self) -> float:
+        """Of ``minus / plus``, with which a multiplicative update never raises the loss."""
 
     def minus(self) -> Array:
         """The part of the gradient that is subtracted, (R, d, n)."""
@@ -40,6 +45,11 @@ class Quadratic(NamedTuple):
     N: Array
     G: Array
 
+    @property
+    def power(self) -> float:
+        """1."""
+        return 1.0
+
     def minus(self) -> Array:
         """N."""
         return self.N
@@ -58,3 +68,43 @@ class Quadratic(NamedTuple):
         if penalty.l2 is not None:
             G = G + penalty.l2 * library.xp.eye(G.shape[-1], dtype=G.dtype)
         return Quadratic(self.N - penalty.l1, G)
+
+
+class Split(NamedTuple):
+    """The model of a loss that is no quadratic, right where it was made.
+
+    Attributes
+    ----------
+    N : (R, d, n) array
+        The part of the gradient that is subtracted.
+    D : (R, d, n) array
+        The part that is added; (R, d, 1) where it is alike for all columns.
+    """
+
+    N: Array
+    D: Array
+
+    @property
+    def power(self) -> float:
+        """1."""
+        return 1.0
+
+    def minus(self) -> Array:
+        """N."""
+        return self.N
+
+    def plus(self, library: Library, X: Array) -> Array:
+        """D, in full."""
+        full: Array = self.D + library.xp.zeros_like(self.N)
+        return full
+
+    def columns(self, block: slice) -> Split:
+        """Those of both."""
+        D = self.D if self.D.shape[-1] == 1 else self.D[..., block]
+        return type(self)(self.N[..., block], D)
+
+
+@cache
+def split(power: float) -> type[Split]:
+    """`Split` for a loss whose updates have that power."""
+    return type("Split", (Split,), {"power": power, "__slots__": ()})

@@ -31,6 +31,9 @@ class Matrix(ABC):
     by_columns: ClassVar[bool] = False
     """Whether it has `columns`."""
 
+    by_entries: ClassVar[bool] = False
+    """Whether what it does not store is zero, see `Sparse.sampled`."""
+
     library: Library
 
     @property

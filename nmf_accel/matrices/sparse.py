@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Sparse(Matrix):
     squares: float
 
     kind = "sparse"
+    by_entries = True
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,7 +53,7 @@ class Sparse(Matrix):
     def norm2(self) -> float:
         return self.squares
 
-    @property
+    @cached_property
     def T(self) -> Sparse:
         return Sparse(self.transposed, self.matrix, self.library, self.squares)
 
@@ -77,6 +79,44 @@ class Sparse(Matrix):
 
     def times(self, Y: Array) -> Array:
         return self.library.ascontiguous((self.transposed @ Y.mT).T)
+
+    @property
+    def stored(self) -> Array:
+        """The entries that it stores, column by column or row by row, as `transposed` does."""
+        values: Array = self.transposed.data
+        return values
+
+    @cached_property
+    def _places(self) -> tuple[Array, Array]:
+        """The rows and the columns of the entries stored."""
+        xp, T = self.library.xp, self.transposed
+        counts = T.indptr[1:] - T.indptr[:-1]
+        lines = xp.repeat(xp.arange(counts.shape[0], dtype=T.indices.dtype), counts)
+        return (lines, T.indices) if T.format == "csc" else (T.indices, lines)
+
+    def sampled(self, Y: Array, X: Array) -> Array:
+        """The entries of YᵀX where it stores one, Y (R, d, m) and X (R, d, n): (R, stored)."""
+        xp, (rows, columns) = self.library.xp, self._places
+        Yt, Xt = (self.library.ascontiguous(F.mT) for F in (Y, X))
+        step = max(self.library.block_entries // (Y.shape[0] * Y.shape[1]), 1)
+        found = []
+        for k in range(0, rows.shape[0], step):
+            y, x = (
+                xp.take(Yt, rows[k : k + step], axis=1),
+                xp.take(Xt, columns[k : k + step], axis=1),
+            )
+            found.append(xp.vecdot(y, x))
+        sampled: Array = xp.concat([xp.zeros((Y.shape[0], 0), dtype=Y.dtype), *found], axis=-1)
+        return sampled
+
+    def left_with(self, stored: Array, Y: Array) -> Array:
+        """Y Q (R, d, n) for Q with other values `stored` (R, stored) at the same places."""
+        T, products = self.transposed, []
+        for r in range(Y.shape[0]):
+            Q = type(T)((stored[r, :], T.indices, T.indptr), shape=T.shape)
+            products.append((Q @ Y[r, :, :].mT).T)
+        product: Array = self.library.xp.stack(products)
+        return product
 
     def rows(self, block: slice) -> Array:
         dense: Array = self.matrix[block].toarray()

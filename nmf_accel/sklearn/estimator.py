@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..backends import get, owner
-from ..core import Point
+from ..core import Point, Problem
 from ..factorize import factorize
 from ..intake import Given, prepare
 from ..losses import Penalty
@@ -73,8 +73,9 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     solver : {'cd', 'mu', 'hals', 'bpp', 'apg', 'auto'}
         'cd' and 'mu' take the very iterations of scikit-learn's, 'cd' being another name for
         'hals'; see `nmf` for the others.
-    beta_loss : 'frobenius'
-        No other.
+    beta_loss : float or {'frobenius', 'kullback-leibler', 'itakura-saito'}
+        As in scikit-learn: others than 'frobenius' with ``solver='mu'``; a sparse X with that or
+        'kullback-leibler'.
     verbose : int
         Not 0: show a progress bar.
     shuffle : False
@@ -93,7 +94,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     components_, n_components_, n_iter_, reconstruction_err_, n_features_in_, feature_names_in_
         As in scikit-learn.
     errors_ : (n_iter_ + 1,) array
-        ‖X − W H‖_F after each iteration, and at the end, with the W that is returned.
+        ‖X − W H‖_F after each iteration, and at the end, with the W that is returned. With another
+        `beta_loss`, √(2 D) after each iteration: (n_iter_,).
     converged_ : bool
         Whether `tol` was met.
 
@@ -104,7 +106,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     on the host.
 
     `transform` solves the convex problem for W exactly (see `project`), and `fit_transform` ends
-    with it: they agree on the same data. scikit-learn's do not (its issue 18663).
+    with it: they agree on the same data. scikit-learn's do not (its issue 18663). With another
+    `beta_loss`, both take scikit-learn's own updates, and so do not.
 
     Examples
     --------
@@ -207,7 +210,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
                 W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
         given, options = Given(X.T), self._options(X, H.shape[0])
         drop = not options.stopping.counts_zeros
-        problem = prepare(given, self.dtype, self.backend, drop=drop)
+        problem = prepare(given, self.dtype, self.backend, objective=options.objective, drop=drop)
         result = factorize(problem, options, H.T, W.T, progress=bool(self.verbose))
         if result.n_iter == self.max_iter and self.tol > 0:
             warnings.warn(
@@ -218,13 +221,11 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             )
         backend = problem.backend
         with backend.scope(problem.A), backend.sized_for(problem.product(options.rank)):
-            penalty = Penalty(options.l1_H, options.l2_H)
-            exact: Any = solve(problem, result.W, penalty, near=result.H)
-            error = Point(problem, result.W[None, ...], exact[None, ...], options.objective).error
-            errors = backend.asarray(np.append(result.errors, error), np.dtype("float64"))
-            W, H = (contiguous(given.give_back(x.T, backend)) for x in (exact, result.W))
-            errors = given.give_back(errors, backend)
-            return W, H, replace(result, errors=errors)
+            if options.objective.exact:
+                result = with_exact(problem, options, result)
+            W, H = (contiguous(given.give_back(x.T, backend)) for x in (result.H, result.W))
+            errors: Any = backend.asarray(result.errors, np.dtype("float64"))
+            return W, H, replace(result, errors=given.give_back(errors, backend))
 
     def _options(self, X: Any, rank: int) -> Options:
         """Those of `nmf` for X.T."""
@@ -237,6 +238,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             max_iter=self.max_iter,
             tol=self.tol,
             check_every=rule.check_every,
+            loss=self.beta_loss,
             solver=rule.solver,
             inner=self.inner,
             extrapolate=self.extrapolate,
@@ -249,11 +251,10 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
 
     def _check_params(self, X: Any) -> None:
         super()._check_params(X)
-        if self.beta_loss not in (2, "frobenius") or self.shuffle:
-            name = "shuffle" if self.shuffle else "beta_loss"
+        if self.shuffle:
             raise ValueError(
-                f"{name} is {getattr(self, name)!r}: nmf_accel minimizes the Frobenius norm, and "
-                "goes through the components in order; for anything else, take scikit-learn's NMF"
+                "shuffle is True: nmf_accel goes through the components in order; for anything "
+                "else, take scikit-learn's NMF"
             )
         if self.extrapolate and self.solver == "cd":
             raise ValueError(
@@ -266,10 +267,18 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         if owner(H) != owner(X):
             H = on_host(H)
         l1, _, l2, _ = self._compute_regularization(X)
-        W = project(X.T, H.T, l1=l1, l2=l2, dtype=self.dtype, backend=self.backend)
-        return contiguous(W.T)
+        options = {"l1": l1, "l2": l2, "loss": self.beta_loss, "tol": self.tol}
+        options |= {"max_iter": self.max_iter, "dtype": self.dtype, "backend": self.backend}
+        return contiguous(project(X.T, H.T, **options).T)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
         return tags
+
+
+def with_exact(problem: Problem, options: Options, result: Factorization) -> Factorization:
+    """A factorization with the H that is best for its W, and the error with that at the end."""
+    near = solve(problem, result.W, Penalty(options.l1_H, options.l2_H), near=result.H)
+    error = Point(problem, result.W[None, ...], near[None, ...], options.objective).error
+    return replace(result, H=near, errors=np.append(result.errors, error))

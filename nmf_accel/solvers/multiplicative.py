@@ -9,10 +9,14 @@ from ..types import Array
 
 
 def lee_seung(backend: Backend, X: Array, model: Model, penalty: Penalty) -> Array:
-    """Multiplicative update ``X ∘ minus ⊘ (plus + l1 + l2 X)`` (Lee & Seung 2001, eq. 4).
+    """Multiplicative update ``X ∘ (minus ⊘ (plus + l1 + l2 X))^γ`` (Lee & Seung 2001, eq. 4).
 
-    δ, which keeps the denominators from zero, is part of l1.
+    δ, which keeps the denominators from zero, is part of l1. γ is the `power` of the model.
     """
+    if model.power != 1:
+        ratio = model.minus() / (model.plus(backend, X) + penalty.gradient(X))
+        damped: Array = X * ratio**model.power
+        return damped
     kernel = backend.kernel("multiply_divide", multiply_divide)
     return kernel(backend, X, model.minus(), model.plus(backend, X), penalty)
 

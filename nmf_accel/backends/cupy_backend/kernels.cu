@@ -133,7 +133,9 @@ __device__ bool all_arrived(double mine, int blocks, double* parts, unsigned* ar
     __syncthreads();
     if (!last) return false;
     __threadfence();
-    *sum = block_sum(t < blocks ? ((volatile double*)parts)[run * blocks + t] : 0);
+    double all = 0;
+    for (int b = t; b < blocks; b += THREADS) all += ((volatile double*)parts)[run * blocks + b];
+    *sum = block_sum(all);
     if (t == 0) arrived[run] = 0;
     return t == 0;
 }

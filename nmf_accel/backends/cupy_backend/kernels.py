@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
+from .divergences import divergence_parts
 from .sources import SIZES, TILES, raw
 
 SHARED = 48 * 2**10
@@ -287,6 +288,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "take": take,
     "judge": judge,
     "solve_passive": solve_passive,
+    "divergence_parts": divergence_parts,
     "free2": free2,
     "squared_violation": squared_violation,
     "violation_met": violation_met,

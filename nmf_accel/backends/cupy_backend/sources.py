@@ -11,13 +11,15 @@ TILES = (16, 8, 4)
 """Columns of a block of `descend`."""
 SIZES = {"GROUP": 8, "SLICES": 8, "STREAMED": 64, "THREADS": 256}
 """Of `descend`: rows that are solved as a group, threads of a column (they belong to one warp), and
-columns of G in shared memory at a time; threads of a block of a sum, and most blocks of a run.
+columns of G in shared memory at a time; threads of a block of a sum.
 """
+FILES = ("kernels.cu", "divergences.cu")
+"""In this order: what comes later uses what comes before."""
 
 
 def source() -> str:
     """The CUDA source of all of them."""
-    return files(__package__).joinpath("kernels.cu").read_text()
+    return "\n".join(files(__package__).joinpath(name).read_text("utf-8") for name in FILES)
 
 
 def options(dtype: str, tile: int = TILES[0]) -> tuple[str, ...]:

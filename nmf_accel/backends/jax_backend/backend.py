@@ -14,8 +14,8 @@ from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
 from ...matrices import Dense, Side
-from ...types import Array, Kernel, State, Step
-from ..base import LONGEST_CHUNK, Backend, Probe
+from ...types import Array, Kernel, State, Step, Sum
+from ..base import LONGEST_CHUNK, Backend, Probe, add
 from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated
@@ -186,16 +186,22 @@ class JaxBackend(Backend):
         )
         return chosen
 
-    def sum_over_blocks(self, function: Callable[[Any], Array], rows: int, height: int) -> Array:
+    def sum_over_blocks(self, function: Callable[[Any], Sum], rows: int, height: int) -> Sum:
         import jax
 
         xp, whole = self.xp, rows // height
         if whole < 2:
             return super().sum_over_blocks(function, rows, height)
         # One loop for the compiler, not so many copies of the function.
-        blocks = xp.reshape(xp.arange(whole * height), (whole, height))
-        total: Array = xp.sum(jax.lax.map(function, blocks), axis=0)
-        return total + function(slice(whole * height, rows)) if rows % height else total
+        # One loop for the compiler, not so many copies of the function.
+        parts = jax.eval_shape(function, xp.arange(height))
+        zeros = jax.tree.map(lambda x: xp.zeros(x.shape, x.dtype), parts)
+
+        def more(k: Any, total: Any) -> Any:
+            return add(total, function(k * height + xp.arange(height)))
+
+        total: Sum = jax.lax.fori_loop(0, whole, more, zeros)
+        return add(total, function(slice(whole * height, rows))) if rows % height else total
 
     def free_memory(self) -> int:
         stats = here().memory_stats()  # None on a CPU

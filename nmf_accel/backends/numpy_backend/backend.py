@@ -21,7 +21,7 @@ from ..base import Backend, Moving, Probe
 from . import columns, folded, runs, shared, threads, ways
 from .kernels import KERNELS
 
-COMPILED = frozenset({"descend", "telling_descend", "solve_passive"})
+COMPILED = frozenset({"descend", "telling_descend", "solve_passive", "stored_parts"})
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 
 

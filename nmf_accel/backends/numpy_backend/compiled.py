@@ -7,6 +7,8 @@ through memory; and lets other threads run meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Backend
-from . import kernels
+from . import kernels, threads, ways
 from .shared import in_parts
 
 TILE = 128
@@ -149,8 +151,76 @@ def _solve_passive(G, N, F, going, X):  # type: ignore[no-untyped-def]
     return True
 
 
+def stored_parts(
+    backend: Backend, A: Any, Y: Floats, X: Floats, floor: float, record: bool
+) -> tuple[Floats, Floats, NDArray[np.float64]]:
+    """The parts of Kullback and Leibler's divergence from the entries stored, in one walk."""
+    M = A.matrix
+    along_X = M.format == "csc"  # which rows of M, as it lies, are along
+    if along_X:
+        M = A.transposed
+    runs, d, n = X.shape
+    N, value = np.empty((runs, n, d), X.dtype), np.zeros(runs)
+    several = ways.here().of_ours(M.nnz * d)
+    ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, several + 1)[1:-1])
+    bounds = [*pairwise([0, *ends.tolist(), M.shape[0]])]
+    floor = X.dtype.type(floor)
+    with threads.crew(several) if several > 1 else nullcontext() as crew:
+        for r in range(runs):
+            y, x = (np.ascontiguousarray(F[r].T) for F in (Y, X))
+            left, right = (x, y) if along_X else (y, x)
+
+            def walk(part: tuple[int, int], left: Floats = left, right: Floats = right) -> Any:
+                into = np.zeros_like(left[slice(*part)] if along_X else right)
+                of_part = _stored_parts(
+                    M.indptr, M.indices, M.data, left, right, floor, *part, along_X, record, into
+                )
+                return into, of_part
+
+            shares = bounds if crew else [(0, M.shape[0])]
+            found = (crew or threads.Crew()).each(walk, shares)
+            parts = [into for into, _ in found]
+            N[r] = np.concatenate(parts) if along_X else sum(parts[1:], parts[0])
+            value[r] = sum(of_part for _, of_part in found)
+    if record:
+        y, x = (F.sum(axis=-1, dtype=np.float64) for F in (Y, X))
+        value = 2 * (value + (y * x).sum(axis=-1))
+    return N.mT, Y.sum(axis=-1, keepdims=True), value
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _stored_parts(  # type: ignore[no-untyped-def]
+    indptr, indices, data, left, right, floor, start, stop, along, record, into
+):
+    """Add to `into` what some rows of a CSR matrix contribute; gives Σ d(a | p) − p over them.
+
+    That is for `left`, whose rows these are, if `along`, else for `right`.
+    """
+    d = left.shape[1]
+    value = 0.0
+    for i in range(start, stop):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            p = left.dtype.type(0)
+            for k in range(d):
+                p += left[i, k] * right[j, k]
+            raw = p
+            p = max(p, floor)
+            ratio = data[e] / p
+            if record:
+                value += p * (ratio * np.log(ratio) - (ratio - 1)) - raw
+            if along:
+                for k in range(d):
+                    into[i - start, k] += ratio * right[j, k]
+            else:
+                for k in range(d):
+                    into[j, k] += ratio * left[i, k]
+    return value
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "descend": descend,
     "telling_descend": telling_descend,
     "solve_passive": solve_passive,
+    "stored_parts": stored_parts,
 }

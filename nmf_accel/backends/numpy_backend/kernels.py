@@ -12,6 +12,7 @@ from ...types import Index
 from ..base import Backend
 from . import threads
 from .certificate import least_squares_violation, squared_violation
+from .divergences import divergence_parts
 from .shared import in_parts
 
 ROWS_AT_ONCE = 16
@@ -152,4 +153,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "nonzero_rows": nonzero_rows,
     "squared_violation": squared_violation,
     "least_squares_violation": least_squares_violation,
+    "divergence_parts": divergence_parts,
 }

@@ -34,6 +34,22 @@ def library():
 
 def compiled(source, arch, options=()):
     """Compile CUDA C for an architecture; raise with the log if that fails."""
+    lib, program, log = _program(source, arch, options)
+    cubin = _text(lib.nvrtcGetCUBINSize, lib.nvrtcGetCUBIN, program)
+    lib.nvrtcDestroyProgram(ctypes.byref(program))
+    return Compiled(log, *_resources(cubin))
+
+
+def assembly(source, name, options=()):
+    """What a kernel is in PTX, which has the type of its numbers with each instruction."""
+    lib, program, _ = _program(source, "compute_80", options)
+    text = _text(lib.nvrtcGetPTXSize, lib.nvrtcGetPTX, program).decode()
+    lib.nvrtcDestroyProgram(ctypes.byref(program))
+    start = text.index(f".entry {name}(")
+    return text[start : text.index("\n}", start)]
+
+
+def _program(source, arch, options):
     lib, program = library(), ctypes.c_void_p()
     flags = [f"--gpu-architecture={arch}", "--std=c++17", *options]
     assert (
@@ -43,9 +59,7 @@ def compiled(source, arch, options=()):
     status = lib.nvrtcCompileProgram(program, len(flags), encoded)
     log = _text(lib.nvrtcGetProgramLogSize, lib.nvrtcGetProgramLog, program).decode().strip("\0\n ")
     assert status == 0, log
-    cubin = _text(lib.nvrtcGetCUBINSize, lib.nvrtcGetCUBIN, program)
-    lib.nvrtcDestroyProgram(ctypes.byref(program))
-    return Compiled(log, *_resources(cubin))
+    return lib, program, log
 
 
 def _text(size_of, read, program):

@@ -1,13 +1,18 @@
 """The kernels of CuPy's backend compile for GPUs of four generations, which needs none."""
 
+import re
+
 import nvrtc
 import pytest
 from conftest import require_or_skip
-from nvrtc import ARCHITECTURES, compiled
+from nvrtc import ARCHITECTURES, assembly, compiled
 
 from nmf_accel.backends.cupy_backend import sources
 
-KERNELS = {"descend", "products", "violation", "goes_on", "triangles", "systems", "record"}
+KERNELS = {
+    *("descend", "products", "violation", "goes_on", "triangles", "systems", "record"),
+    "divergence",
+}
 MANY = "".join(f"double x{k} = p[{k}];" for k in range(300))
 SPILLING = f"""extern "C" __global__ void __launch_bounds__(1024) f(volatile double* p) {{
     {MANY} {"".join(f"p[{k}] = x{299 - k} * x{k};" for k in range(300))} }}"""
@@ -26,6 +31,18 @@ def test_no_kernel_spills(dtype, arch, tile):
     assert found.log == ""
     assert found.local == dict.fromkeys(KERNELS, 0)
     assert max(found.registers.values()) <= 128
+
+
+@pytest.mark.parametrize("dtype", sources.NUMBERS)
+def test_a_divergence_of_floats_takes_doubles_for_its_sum_alone(dtype):
+    text = assembly(sources.source(), "divergence", sources.options(dtype))
+    doubles = re.findall(r"^\s*(?:@\S+\s+)?([a-z0-9]+)[a-z0-9._]*\.f64", text, re.MULTILINE)
+    reckoned = [name for name in doubles if name not in ("ld", "st", "mov", "cvt", "add")]
+    if dtype == "float32":
+        assert reckoned == ["fma"]  # the sum, scaled
+        assert "add" in doubles
+    else:
+        assert len(reckoned) > 100
 
 
 def test_spills_would_be_seen():

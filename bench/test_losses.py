@@ -15,7 +15,7 @@ from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
 
 SHAPE = (1728, 2000)
-MAX_ITER, ROUNDS = 20, 5
+MAX_ITER, ROUNDS = 20, 3
 BRIEF = {"MAX_ITER": 2}
 
 

@@ -38,6 +38,9 @@ def nmf(
     l2_H: float = 0.0,
     W0: Array | None = None,
     H0: Array | None = None,
+    missing: float | None = None,
+    weights: Any = None,
+    zeros: str = "zero",
     dtype: Any = None,
     backend: str | None = None,
     progress: bool = False,
@@ -103,6 +106,15 @@ def nmf(
     W0, H0 : (m, d) and (d, n) arrays, optional
         Starts, non-negative and not all zero; what is not given is drawn from `seed`. With 'mu',
         an entry that is zero stays zero.
+    missing : float, optional
+        The entry, such as NaN, that stands for one that is not known. What is not known is left
+        out of the loss: see `result.complete`. Of a masked array that is what its mask says.
+    weights : (m, n) array, optional
+        Of the entries of a dense A in the loss: Σ weights (A − W H)² for the Frobenius norm.
+        Numbers >= 0, or whether an entry is known.
+    zeros : {'zero', 'missing'}
+        What a sparse A does not store: zeros, or entries that are not known, as of ratings; then
+        memory grows with what it stores, and zeros that it stores are known.
     dtype : {'float64', 'float32'}, optional
         Precision to compute in. By default float32 for float16 and float32 data, else float64.
     backend : str, optional
@@ -159,7 +171,7 @@ def nmf(
     0.4111546
     """
     options = Options.among(locals())  # first of all: there is nothing but the arguments yet
-    given = Given(A)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros)
     problem = prepare(given, dtype, backend, objective=options.objective)
     return factorize(problem, options, W0, H0, callback, progress, given)
 
@@ -180,7 +192,7 @@ def factorize(
         if given is None:
             return result
         W, H = (given.give_back(x, problem.backend) for x in (result.W, result.H))
-        return replace(result, W=W, H=H)
+        return replace(result, W=W, H=H, given=given)
 
     backend, product = problem.backend, problem.product(options.rank)
     # What a callback does is not ours to hold back.

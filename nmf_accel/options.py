@@ -223,9 +223,8 @@ class Options:
 
     @property
     def by_columns(self) -> bool:
-        """Whether an iteration may take the columns of a factor in blocks."""
-        own = self.method.by_columns(self.inner or self.method.inner)
-        return own and self.objective.by_columns
+        """Whether that rule moves each column of a factor whatever the others are."""
+        return self.method.by_columns(self.inner or self.method.inner)
 
     @property
     def added(self) -> float:

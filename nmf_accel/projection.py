@@ -16,6 +16,7 @@ from .core import Batch, Problem, projection_of
 from .intake import Given, checked_factor, prepare_whole
 from .losses import NONE, Penalty, Quadratic, loss_called, violation2
 from .options import COMMON, Options
+from .solvers import FASTEST
 from .solvers.descent import hals
 from .solvers.pivoting import block_principal_pivoting
 from .solvers.repeated import Repeated
@@ -73,11 +74,14 @@ def project(
     A: Any,
     W: Any,
     *,
-    loss: str | float = "frobenius",
+    loss: str | float = COMMON["loss"].default,
     l1: float = 0.0,
     l2: float = 0.0,
     tol: float = 1e-4,
     max_iter: int = 1000,
+    missing: float | None = None,
+    weights: Any = None,
+    zeros: str = "zero",
     dtype: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -87,7 +91,8 @@ def project(
     rounding, by block principal pivoting, in float64 from the products with A on.
 
     Another `loss` is minimized by multiplicative updates of H from a start that is the same
-    everywhere, as scikit-learn's `NMF.transform` does; convex for 1 <= β <= 2.
+    everywhere, as scikit-learn's `NMF.transform` does; convex for 1 <= β <= 2. So is that of an A
+    with missing entries or weights, with the Frobenius norm by coordinate descent.
 
     Parameters
     ----------
@@ -95,12 +100,12 @@ def project(
         As for `nmf`; it may be zero.
     W : (m, d) array
         The components, non-negative, such as ``nmf(…).W``.
-    loss
+    loss, missing, weights, zeros
         As for `nmf`.
     l1, l2 : float
         Weights of the penalties on H, >= 0; `l1_H` and `l2_H` of `nmf`.
     tol, max_iter
-        Of a loss other than 'frobenius': it ends when, over 10 iterations, the error fell by no
+        Where it is not exact: it ends when, over 10 iterations, the error fell by no
         more than `tol` times that of the start, and after so many iterations in any case.
     dtype, backend
         As for `nmf`.
@@ -135,9 +140,9 @@ def project(
     array([[2.],
            [0.]])
     """
-    weights = COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2)
+    penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
     objective = loss_called(COMMON["loss"].checked("loss", loss))
-    given = Given(A)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros)
     problem = prepare_whole(given, dtype, backend, objective=objective)
     with problem.backend.scope(problem.A):
         (rows, d), m = Given(W, "W").raw().shape, problem.shape[0]
@@ -145,10 +150,12 @@ def project(
             raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
         W = checked_factor(problem, "W", W, (m, d))
         with problem.backend.sized_for(problem.product(d)):
-            if objective.exact:
-                H = solve(problem, W, Penalty(*weights))
+            if objective.on(problem.A).exact:
+                H = solve(problem, W, penalty)
             else:
-                options = Options(rank=d, loss=loss, l1_H=l1, l2_H=l2, tol=tol, max_iter=max_iter)
+                solver = FASTEST if objective.exact else COMMON["solver"].default
+                limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "solver": solver}
+                options = Options(rank=d, loss=loss, l1_H=l1, l2_H=l2, **limits)
                 H = approach(problem, W, options)
         return given.give_back(H, problem.backend)
 

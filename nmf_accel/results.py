@@ -70,6 +70,8 @@ class Factorization:
         whatever was said of the data.
     W0, H0 : array, optional
         The starts, if they were given rather than drawn from the seed.
+    given : optional
+        A as the caller passed it, for `complete`; it is not saved.
     """
 
     W: Any
@@ -87,6 +89,7 @@ class Factorization:
     settings: Mapping[str, Any] = field(default_factory=dict)
     W0: Any = None
     H0: Any = None
+    given: Any = field(default=None, compare=False)
 
     @property
     def rank(self) -> int:
@@ -126,6 +129,21 @@ class Factorization:
         """W H, or some columns of it: (m, n) or (m, len(columns))."""
         return self.W @ self.H[:, columns]
 
+    def complete(self) -> NDArray[Any]:
+        """A, with W H in the place of its entries that are not known: (m, n), of NumPy.
+
+        Raises
+        ------
+        ValueError
+            If A is not at hand: only what `nmf` returned has it, not a file, nor a sweep.
+        """
+        if self.given is None:
+            raise ValueError(
+                "A is not at hand; take numpy.where(known, A, result.reconstruct()) instead"
+            )
+        completed: NDArray[Any] = self.given.completed(to_numpy(self.W) @ to_numpy(self.H))
+        return completed
+
     def summary(self) -> dict[str, Any]:
         """The numbers of the run, ready for JSON."""
         return {
@@ -149,7 +167,8 @@ class Factorization:
         """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         stored: dict[str, Any] = {k: to_numpy(x) for k, x in arrays.items() if x is not None}
-        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        apart = (*_ARRAYS, "given")
+        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         record["settings"] = dict(self.settings)
         with atomic_write(path) as file:
             np.savez(file, record=np.array(json.dumps({"format": FORMAT, **record})), **stored)

@@ -98,6 +98,7 @@ def test_a_choice_is_one_of_its_names(name):
     names = CHOICES[name].names
     assert given(name, CHOICES[name].default) in names
     message = f"{name} is 'another'; it must be one of {', '.join(names)}"
+    message += ", or a number" * (CHOICES[name].kind is float)
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         given(name, "another")
 
@@ -126,6 +127,7 @@ def test_options_are_given_by_name():
 def test_the_signature_of_nmf_is_the_declaration():
     parameters = inspect.signature(nmf).parameters
     others = {"A", "W0", "H0", "dtype", "backend", "progress", "callback"}
+    others |= {"missing", "weights", "zeros"}
     assert [name for name in parameters if name not in others] == list(ALL)
     kinds, hints = get_type_hints(nmf), get_type_hints(Options)
     for name, option in ALL.items():

@@ -69,7 +69,8 @@ def test_a_file_holds_everything(backend, starts, tmp_path):
         stored, original = getattr(loaded, name), getattr(result, name)
         np.testing.assert_array_equal(stored, original)
         assert original is None or stored.dtype == original.dtype
-    for name in set(Factorization.__dataclass_fields__) - set(ARRAYS):
+    assert loaded.given is None
+    for name in set(Factorization.__dataclass_fields__) - {*ARRAYS, "given"}:
         assert getattr(loaded, name) == getattr(result, name), name
 
 

@@ -18,7 +18,14 @@ from ..intake import fingerprint
 from ..losses import loss_called
 from ..options import Options, declared
 from ..results import Factorization, Interrupted
-from .options import backend_option, declared_option, dtype_option, n_images_option, run_options
+from .options import (
+    backend_option,
+    declared_option,
+    dtype_option,
+    known_options,
+    n_images_option,
+    run_options,
+)
 from .source import SourceCommand
 from .tables import solver_of
 
@@ -50,6 +57,7 @@ RUN = declared(Options)
 @declared_option("seed", RUN["seed"])
 @n_images_option
 @run_options()
+@known_options
 @click.option("--w0", "W0", callback=_matrix_file, metavar="FILE", help="Start of W.")
 @click.option("--h0", "H0", callback=_matrix_file, metavar="FILE", help="Start of H.")
 @dtype_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import datasets
 from ..backends import VARIABLE
 from ..options import COMMON, Option
 
@@ -88,6 +89,44 @@ def _default(value: Any) -> dict[str, Any]:
     if value is MISSING:
         return {"required": True}
     return {"default": value, "show_default": value is not None}
+
+
+def _number(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no number; NaN is one") from None
+
+
+def _weights(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    return None if value is None else datasets.load(value).A
+
+
+def _zeros(ctx: click.Context, parameter: click.Parameter, value: bool) -> str:
+    return "missing" if value else "zero"
+
+
+def known_options(command: Any) -> Any:
+    """What of the data is known, and what counts how much."""
+    for option in (
+        click.option(
+            "--zeros-missing",
+            "zeros",
+            is_flag=True,
+            callback=_zeros,
+            help="Only what a sparse matrix stores is known.",
+        ),
+        click.option(
+            "--weights", callback=_weights, metavar="FILE", help="Of the entries; 0 for unknown."
+        ),
+        click.option(
+            "--missing", callback=_number, metavar="NUMBER", help="What stands for unknown: nan."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def run_options(names: Iterable[str] = COMMON) -> Callable[[Any], Any]:

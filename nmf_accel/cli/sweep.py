@@ -15,7 +15,14 @@ import numpy as np
 
 from .. import datasets
 from ..sweeps import KEPT, Row, Store, SweepResult, best_rank, merge, summarize, sweep
-from .options import backend_option, declared_option, dtype_option, n_images_option, run_options
+from .options import (
+    backend_option,
+    declared_option,
+    dtype_option,
+    known_options,
+    n_images_option,
+    run_options,
+)
 from .tables import echo_table
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -74,6 +81,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--noise-seed", type=int, default=1, show_default=True)
 @n_images_option
 @run_options()
+@known_options
 @dtype_option
 @backend_option
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..losses import Loss
 from ..options import Options
 from ..results import Factorization
 from ..stopping import relative
@@ -63,7 +64,7 @@ class Batch:
         self.options = options = settle(options, problem)
         self.every = options.check_every if checked or options.tol else None
         self.ahead = 0.0 if checked or record_every > 1 else AHEAD
-        loss, penalties, stop = options.objective, options.penalties, options.stopping
+        loss, penalties, stop = problem.loss(options), options.penalties, options.stopping
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
         first = stop.first(start) if needed else None
@@ -86,7 +87,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            step_of=step_of or step_for(options),
+            step_of=step_of or step_for(options, loss),
         )
 
     def __iter__(self) -> Iterator[int]:
@@ -141,7 +142,8 @@ class Batch:
     @cached_property
     def norm(self) -> float:
         """What the errors are relative to."""
-        return self.options.objective.norm(self.problem.A, self.problem.mean)
+        loss = self.problem.loss(self.options)
+        return loss.norm(self.problem.A, self.problem.mean)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -177,13 +179,13 @@ class Batch:
         """The factorization of a batch of one, with the KKT residual where it stands."""
         assert self.start_kkt is not None  # of a batch of one it is measured
         W, H = self.problem.factors(self.loop.state)
-        loss, penalties = self.options.objective, self.options.penalties
+        loss, penalties = self.problem.loss(self.options), self.options.penalties
         kkt = Point(self.problem, W, H, loss, penalties).kkt[0]
         return replace(self.result(), kkt=float(relative(kkt, self.start_kkt)))
 
 
-def step_for(options: Options) -> StepOf:
-    """What gives the step of an iteration with such options."""
+def step_for(options: Options, loss: Loss) -> StepOf:
+    """What gives the step of an iteration with such options that minimizes this."""
     if options.extrapolate:
         return extrapolated_of
-    return partial(iteration_of, by_columns=options.by_columns)
+    return partial(iteration_of, by_columns=options.by_columns and loss.by_columns)

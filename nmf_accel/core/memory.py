@@ -19,8 +19,9 @@ def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     # The starts are float64.
     states = runs * rank * (m + n) * (at_once * size + 8)
     block = min(problem.backend.block_entries, runs * m * n)
-    residual = run.objective.blocks_at_once * max(runs * n * problem.A.least_block(m), block)
-    kept = run.objective.scratch(runs, rank, m, n) + run.method.scratch(runs, rank, max(m, n))
+    loss = problem.loss(run)
+    residual = loss.blocks_at_once * max(runs * n * problem.A.least_block(m), block)
+    kept = loss.scratch(runs, rank, m, n) + run.method.scratch(runs, rank, max(m, n))
     numbers = kept + residual
     return states + numbers * size
 

@@ -13,6 +13,7 @@ from ..backends.base import Backend
 from ..losses import NONE, Loss, Penalties
 from ..matrices import Frame, Matrix, Side
 from ..matrices.frame import put_back
+from ..options import Options
 from ..starts import INITS, Factors
 from ..types import Array, Library, State
 
@@ -101,6 +102,10 @@ class Problem:
         backend = self.backend
         Wt = self.frame.rows.keep(backend, backend.asarray(W, self.dtype).mT)
         return self.frame.columns.put_back(backend, self.A.left(Wt))
+
+    def loss(self, options: Options) -> Loss:
+        """What `options` minimize, on A."""
+        return options.objective.on(self.A)
 
     def facts(self, loss: Loss) -> tuple[float, ...]:
         """The numbers of A that a loss needs."""

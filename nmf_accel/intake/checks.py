@@ -59,7 +59,7 @@ def _name_the_first(A: Raw, name: str) -> None:
             )
 
 
-def check_for(objective: Loss, A: Raw, name: str) -> None:
+def check_for(objective: Loss, A: Raw, name: str, weights: Any = None) -> None:
     """Raise unless a loss is finite for the entries of a matrix, and takes its kind.
 
     Raises
@@ -67,14 +67,15 @@ def check_for(objective: Loss, A: Raw, name: str) -> None:
     ValueError, TypeError
         Naming the first entry that is wrong, and what to do.
     """
-    if isinstance(A, RawSparse) and not objective.takes_sparse:
+    if isinstance(A, RawSparse) and weights is None and not objective.takes_sparse:
         raise TypeError(
             f"{name} is sparse, which {objective} does not take; pass {name}.toarray(), or take "
             "loss='frobenius'"
         )
     if not objective.positive:
         return
-    zeros = np.argwhere(A.library.to_numpy(~(A.stored > 0)))
+    zero = ~(A.stored > 0)
+    zeros = np.argwhere(A.library.to_numpy(zero if weights is None else zero & (weights > 0)))
     if len(zeros):
         index = tuple(int(k) for k in zeros[0])
         raise ValueError(

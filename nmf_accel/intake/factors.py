@@ -59,6 +59,8 @@ def checked_factor(
         If it is sparse, of another shape, on another device, or not finite and non-negative.
     """
     given, backend = Given(factor, name), problem.backend
+    if isinstance(factor, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; all of it must be known: pass {name}.data")
     if given.kind is RawSparse:
         raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
     raw = given.raw()

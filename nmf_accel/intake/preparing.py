@@ -9,9 +9,9 @@ import numpy as np
 from ..backends import Backend, resolve
 from ..core.problem import Problem
 from ..losses import FROBENIUS, Loss
-from ..matrices import Frame, Matrix, Raw
+from ..matrices import Frame, Matrix, Raw, weigh
 from .checks import check_entries, check_for, working_dtype
-from .given import Given
+from .given import Given, weighed
 
 
 def prepare(
@@ -34,13 +34,13 @@ def prepare(
     nmf_accel.BackendError
         If the backend cannot run here, or takes no matrices of its kind.
     """
-    raw = given.raw()
+    raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
-        check_for(objective, raw, given.name)
-        if not objective.arranges:
-            return _as_it_is(raw, given.name, chosen, mean)
+        check_for(objective, raw, given.name, weights)
+        if weights is not None or not objective.arranges:
+            return _as_it_is(raw, given.name, chosen, mean, weights)
         A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
         return _problem(given.name, chosen, A, frame, mean)
 
@@ -53,12 +53,12 @@ def prepare_whole(
     objective: Loss = FROBENIUS,
 ) -> Problem:
     """The same for few products: all of it, as it is. It may be zero everywhere."""
-    raw = given.raw()
+    raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "")
-        check_for(objective, raw, given.name)
-        return _as_it_is(raw, given.name, chosen, mean)
+        check_for(objective, raw, given.name, weights)
+        return _as_it_is(raw, given.name, chosen, mean, weights)
 
 
 def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
@@ -69,8 +69,11 @@ def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
     return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
 
 
-def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
-    return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
+def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float, weights: Any) -> Problem:
+    A = backend.matrix(raw)
+    if weights is not None:
+        A, mean = weigh(A, weights)
+    return _problem(name, backend, A, Frame.whole(raw.shape), mean)
 
 
 def _problem(name: str, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:

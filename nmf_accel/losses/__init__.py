@@ -7,11 +7,13 @@ from .kkt import violation2
 from .models import Model, Quadratic, Split
 from .penalties import NONE, Penalties, Penalty
 from .table import LOSSES, loss_called, name_of
+from .weighted import WEIGHTED_SQUARES, WeightedSquares
 
 __all__ = [
     "FROBENIUS",
     "LOSSES",
     "NONE",
+    "WEIGHTED_SQUARES",
     "Divergence",
     "Frobenius",
     "Loss",
@@ -20,6 +22,7 @@ __all__ = [
     "Penalty",
     "Quadratic",
     "Split",
+    "WeightedSquares",
     "loss_called",
     "name_of",
     "violation2",

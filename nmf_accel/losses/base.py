@@ -44,6 +44,18 @@ class Loss(ABC):
     blocks_at_once: ClassVar[int] = 2
     """How many arrays of the size of a block of A, of each run, a walk through A takes at most."""
 
+    def on(self, A: Matrix) -> Loss:
+        """The loss for this matrix, whose entries may have weights.
+
+        Raises
+        ------
+        ValueError
+            If it does not know of weights.
+        """
+        if A.weights is not None:
+            raise ValueError(f"{self} takes no weights, and no missing entries")
+        return self
+
     @abstractmethod
     def model(
         self,

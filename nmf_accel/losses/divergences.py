@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import Matrix, Sparse
+from ..matrices import Matrix
 from ..types import Array, Library
 from .base import Loss
 from .models import Split, split
@@ -67,6 +67,10 @@ class Divergence(Loss):
         """`Split`, with that power."""
         return split(self.power)
 
+    def on(self, A: Matrix) -> Loss:
+        """It: weights go into both parts of its model."""
+        return self
+
     def model(
         self,
         A: Matrix,
@@ -94,7 +98,7 @@ class Divergence(Loss):
         """The least entry of P."""
         if self.beta >= 1:
             return (FLOOR * mean,)
-        xp, whole = A.library.xp, A.rows(slice(None))
+        xp, whole = A.library.xp, A.stored if A.by_entries else A.rows(slice(None))
         least = float(xp.min(xp.where(whole > 0, whole, xp.full_like(whole, mean))))
         # P^(β−2) is not to overflow.
         largest = float(xp.finfo(whole.dtype).max)
@@ -112,10 +116,13 @@ class Divergence(Loss):
         self, A: Matrix, facts: tuple[Any, ...], Y: Array, X: Array, record: bool
     ) -> tuple[Array, Array, Array]:
         library = A.library
+        if A.by_entries and A.weights is not None:
+            return known_parts(library, A, Y, X, facts[0], self.beta, record)
         if A.by_entries:
             assert self.takes_sparse
             return library.kernel("stored_parts", stored_parts)(library, A, Y, X, facts[0], record)
-        kernel = library.kernel("divergence_parts", divergence_parts)
+        name = "divergence_parts" if A.weights is None else "weighted_divergence_parts"
+        kernel = library.kernel(name, divergence_parts)
         return kernel(library, A, Y, X, facts[0], self.beta, record)
 
     def __repr__(self) -> str:
@@ -141,19 +148,22 @@ def divergence_parts(
         raw = library.matmul(y.mT, X)
         P = xp.maximum(raw, floor)
         ratio, value = a / P, xp.zeros(runs, dtype=xp.float64)
+        M = None if A.weights is None else A.weights[block, :]
         if record:
-            value = deviance(library, ratio, xp.where(a > 0, P, raw), beta)
-        if beta == 1:
+            value = deviance(library, ratio, xp.where(a > 0, P, raw), beta, M)
+        if beta == 1 and M is None:
             return library.matmul(y, ratio), xp.sum(y, axis=-1, keepdims=True), value
-        B = P ** (beta - 1)
+        B = P ** (beta - 1) if M is None else M * P ** (beta - 1)
         return library.matmul(y, ratio * B), library.matmul(y, B), value
 
     N, D, value = library.sum_over_blocks(of_rows, m, height)
     return N, D, value
 
 
-def deviance(library: Library, ratio: Array, P: Array, beta: float) -> Array:
-    """2 Σ d(a | p) of each run from a / p and p (R, …): (R,)."""
+def deviance(
+    library: Library, ratio: Array, P: Array, beta: float, weights: Array | None = None
+) -> Array:
+    """2 Σ d(a | p) of each run from a / p and p (R, …), each with its weight: (R,)."""
     xp = library.xp
     # As a function of y = a/p − 1, which is accurate where a and p are close: there d is about
     # ½ y² p^β, a difference of numbers of the size of y.
@@ -167,6 +177,7 @@ def deviance(library: Library, ratio: Array, P: Array, beta: float) -> Array:
     else:
         powered = xp.where(ratio > 0, xp.expm1(beta * log), -xp.ones_like(y))  # (a/p)^β − 1
         terms = P**beta * (powered - beta * y) / (beta * (beta - 1))
+    terms = terms if weights is None else terms * weights
     total: Array = 2 * xp.sum(xp.sum(terms, axis=-1), axis=-1, dtype=xp.float64)
     return total
 
@@ -175,7 +186,6 @@ def stored_parts(
     library: Library, A: Matrix, Y: Array, X: Array, floor: Any, record: bool
 ) -> tuple[Array, Array, Array]:
     """`divergence_parts` at β = 1, from the entries of P where A stores one, and the sum of all."""
-    assert isinstance(A, Sparse)
     xp = library.xp
     raw = A.sampled(Y, X)
     P = xp.maximum(raw, floor)
@@ -188,3 +198,17 @@ def stored_parts(
         value = deviance(library, ratio[:, None, :], P[:, None, :], 1)
         value = value + 2 * (xp.sum(y * x, axis=-1) - kept)
     return N, D, value
+
+
+def known_parts(
+    library: Library, A: Matrix, Y: Array, X: Array, floor: Any, beta: float, record: bool
+) -> tuple[Array, Array, Array]:
+    """`divergence_parts` where only the entries that A stores are known."""
+    xp, raw = library.xp, A.sampled(Y, X)
+    P = xp.maximum(raw, floor)
+    ratio, value = A.stored / P, xp.zeros(Y.shape[0], dtype=xp.float64)
+    if record:
+        counted = xp.where(A.stored > 0, P, raw)
+        value = deviance(library, ratio[:, None, :], counted[:, None, :], beta)
+    B = P ** (beta - 1)
+    return A.left_with(ratio * B, Y), A.left_with(B, Y), value

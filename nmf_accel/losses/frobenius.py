@@ -15,6 +15,7 @@ from .base import Loss
 from .kkt import violations2
 from .models import Quadratic
 from .penalties import Penalties
+from .weighted import WEIGHTED_SQUARES
 
 ROUNDING = 2.4
 """Rounding error of the free formula, at most so many eps ‖A‖² (CryptoPunks, ranks 16 to 256)."""
@@ -46,6 +47,10 @@ class Frobenius(Loss):
     repeatable = True
     by_columns = True
     arranges = True
+
+    def on(self, A: Matrix) -> Loss:
+        """It, or `WeightedSquares`."""
+        return self if A.weights is None else WEIGHTED_SQUARES
 
     def model(
         self,

@@ -4,15 +4,19 @@ from .base import Dense, Matrix
 from .frame import Frame, Side
 from .raw import Raw, RawDense, RawSparse
 from .sparse import Sparse, is_sparse
+from .weighted import Observed, Weighted, weigh
 
 __all__ = [
     "Dense",
     "Frame",
     "Matrix",
+    "Observed",
     "Raw",
     "RawDense",
     "RawSparse",
     "Side",
     "Sparse",
+    "Weighted",
     "is_sparse",
+    "weigh",
 ]

@@ -34,6 +34,9 @@ class Matrix(ABC):
     by_entries: ClassVar[bool] = False
     """Whether what it does not store is zero, see `Sparse.sampled`."""
 
+    weights: Any = None
+    """Those of the entries, (m, n) or one for all that are known; None where nothing is unknown."""
+
     library: Library
 
     @property
@@ -67,6 +70,11 @@ class Matrix(ABC):
         """Memory that it takes."""
 
     @property
+    def largest_weight(self) -> float:
+        """The largest of the weights."""
+        return 1.0
+
+    @property
     def read(self) -> int:
         """Bytes that a product reads of it."""
         return self.dtype.itemsize * self.entries
@@ -86,6 +94,19 @@ class Matrix(ABC):
 
     def columns(self, block: slice) -> Matrix:
         """Some columns, not copied; of a kind whose products may be computed in blocks of these."""
+        raise NotImplementedError
+
+    @property
+    def stored(self) -> Array:
+        """The entries that it stores, (stored,), of a kind that is known `by_entries`."""
+        raise NotImplementedError
+
+    def sampled(self, Y: Array, X: Array) -> Array:
+        """The entries of YᵀX where it stores one, Y (R, d, m) and X (R, d, n): (R, stored)."""
+        raise NotImplementedError
+
+    def left_with(self, stored: Array, Y: Array) -> Array:
+        """Y Q (R, d, n) for Q with other values `stored` (R, stored) at the same places."""
         raise NotImplementedError
 
     @abstractmethod

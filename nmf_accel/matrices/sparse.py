@@ -55,7 +55,7 @@ class Sparse(Matrix):
 
     @cached_property
     def T(self) -> Sparse:
-        return Sparse(self.transposed, self.matrix, self.library, self.squares)
+        return type(self)(self.transposed, self.matrix, self.library, self.squares)
 
     @property
     def entries(self) -> int:
@@ -82,7 +82,7 @@ class Sparse(Matrix):
 
     @property
     def stored(self) -> Array:
-        """The entries that it stores, column by column or row by row, as `transposed` does."""
+        # In the order of `transposed`, which `left_with` multiplies with.
         values: Array = self.transposed.data
         return values
 
@@ -95,7 +95,6 @@ class Sparse(Matrix):
         return (lines, T.indices) if T.format == "csc" else (T.indices, lines)
 
     def sampled(self, Y: Array, X: Array) -> Array:
-        """The entries of YᵀX where it stores one, Y (R, d, m) and X (R, d, n): (R, stored)."""
         xp, (rows, columns) = self.library.xp, self._places
         Yt, Xt = (self.library.ascontiguous(F.mT) for F in (Y, X))
         step = max(self.library.block_entries // (Y.shape[0] * Y.shape[1]), 1)
@@ -110,7 +109,6 @@ class Sparse(Matrix):
         return sampled
 
     def left_with(self, stored: Array, Y: Array) -> Array:
-        """Y Q (R, d, n) for Q with other values `stored` (R, stored) at the same places."""
         T, products = self.transposed, []
         for r in range(Y.shape[0]):
             Q = type(T)((stored[r, :], T.indices, T.indptr), shape=T.shape)

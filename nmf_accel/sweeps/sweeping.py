@@ -30,6 +30,9 @@ def sweep(
     seeds: int | Iterable[int] = 5,
     *,
     reference: Any = None,
+    missing: float | None = None,
+    weights: Any = None,
+    zeros: str = "zero",
     dtype: Any = None,
     backend: str | None = None,
     memory: int | None = None,
@@ -54,7 +57,7 @@ def sweep(
         So many, from 0; or which.
     reference : (m, n) array, optional
         What A should have been (the images without noise): ‖reference − W H‖_F is reported.
-    dtype, backend
+    missing, weights, dtype, backend
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device; by default 80 % of what is free.
@@ -87,7 +90,7 @@ def sweep(
     """
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
-    given = Given(A)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros)
     problem = prepare(given, dtype, backend, objective=runs[0].objective)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, runs, Packing(problem, memory), keep)
@@ -117,6 +120,8 @@ class Reference:
         """
         given = Given(reference, "reference")
         prepared = prepare_whole(given, problem.dtype, problem.backend.name)
+        if prepared.A.weights is not None:
+            raise TypeError("reference is a masked array; all of it must be known")
         if prepared.shape != problem.shape:
             raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
         return cls(prepared.A, given)

@@ -350,7 +350,7 @@ def test_memory_does_not_grow_with_the_matrix():
         loss.model(a, (1e-9,), y, x)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 8 * 2**20 < A.nbytes / 3
+    assert peak < 15 * 2**20 < A.nbytes / 2  # of two threads
 
 
 def test_the_names_are_numbers():

@@ -1,27 +1,18 @@
-"""A walk through P = YᵀX for a β-divergence: in blocks that stay in cache, by threads of ours."""
+"""What NumPy makes of a block of P = YᵀX for other losses than plain least squares, in place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Matrix
-from ..base import Backend, add
-from . import threads, ways
+from ..base import Backend
+from .walk import walked
 
 Floats = NDArray[Any]
-
-BLOCK = 2**15
-"""Entries of a block: a few arrays of that size stay in the cache of a core."""
-
-LEAST_SIDE = 16
-"""Least side of a block: with fewer rows or columns, its products are slow."""
 
 NEAR_ONE = 0.5
 """As `losses.divergences` has it."""
@@ -31,129 +22,83 @@ def divergence_parts(
     backend: Backend, A: Matrix, Y: Floats, X: Floats, floor: float, beta: float, record: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Y (A ∘ P^(β−2)) and Y P^(β−1), each (R, d, n) or alike, and twice the divergence (R,)."""
-    a: Any = A.rows(slice(None))
-    # Along the rows of A as it lies in memory: if those are its columns, along X.
-    swapped = A.lies_by_columns
-    if swapped:
-        a = a.T
-    longer = int(a.shape[1] > a.shape[0])
-    several = min(ways.here().of_ours(a.size * Y.shape[1]), -(-a.shape[longer] // LEAST_SIDE))
-    N, D, total = np.empty_like(X), np.empty_like(X), np.zeros(len(X))
-    with threads.crew(several) if several > 1 else nullcontext() as crew:
-        shares = threads.parts(0, a.shape[longer], several if crew else 1)
-        for r, (y, x) in enumerate(zip(Y, X, strict=True)):
-            sides = (x, y) if swapped else (y, x)
-            walk = Walk(a, *sides, longer, int(not swapped), floor, beta, record)
-            parts = (crew or threads.Crew()).each(walk.through, shares)
-            if walk.target == longer:  # each share has its own columns of N and D
-                for k, (n, d, value) in zip(shares, parts, strict=True):
-                    N[r][:, k], D[r][:, k] = n, d
-                    total[r] += value
-            else:
-                N[r], D[r], total[r] = reduce(add, parts)
-    # With β = 1, P^(β−1) is one everywhere.
-    return N, Y.sum(axis=-1, keepdims=True) if beta == 1 else D, 2 * total
+    N, D, value = walked(A, Y, X, partial(divergence, A.dtype.type(floor), beta, record))
+    if beta == 1 and A.weights is None:  # P^(β−1) is one everywhere
+        D = Y.sum(axis=-1, keepdims=True)
+    return N, D, 2 * value
 
 
-@dataclass(frozen=True)
-class Walk:
-    """A walk through a matrix and P = leftᵀ right beside it, for one run.
-
-    Attributes
-    ----------
-    a : (m, n) array
-    left, right : (d, m) and (d, n) arrays
-    longer : int
-        The longer side of `a`, 0 or 1, of which threads have a share each.
-    target : int
-        The side for whose factor N and D are: 0 for `left`.
-    floor, beta : float
-    record : bool
-        Whether the divergence is wanted.
-    """
-
-    a: Floats
-    left: Floats
-    right: Floats
-    longer: int
-    target: int
-    floor: float
-    beta: float
-    record: bool
-
-    def through(self, share: slice) -> tuple[Floats, Floats, float]:
-        """What a share of the longer side gives for N and D, and its divergence."""
-        sides = [slice(0, size) for size in self.a.shape]
-        sides[self.longer] = share
-        own = sides[self.target]
-        N = np.zeros((len(self.left), own.stop - own.start), self.a.dtype)
-        D, total = np.zeros_like(N), 0.0
-        for block, Q, B, value in self.blocks(*sides):
-            here = slice(block[self.target].start - own.start, block[self.target].stop - own.start)
-            y = self.left[:, block[0]] if self.target else self.right[:, block[1]]
-            N[:, here] += y @ (Q if self.target else Q.T)
-            if B is not None:
-                D[:, here] += y @ (B if self.target else B.T)
-            total += value
-        return N, D, total
-
-    def blocks(
-        self, rows: slice, columns: slice
-    ) -> Iterator[tuple[tuple[slice, slice], Floats, Floats | None, float]]:
-        """Of each block: where it is, a P^(β−2), P^(β−1) but for β = 1, and its divergence."""
-        floor, beta, value = self.a.dtype.type(self.floor), self.beta, 0.0
-        height = max(BLOCK // (columns.stop - columns.start), LEAST_SIDE)
-        width = BLOCK // height
-        work = np.empty((4, BLOCK), self.a.dtype)
-        for start in range(rows.start, rows.stop, height):
-            i = slice(start, min(start + height, rows.stop))
-            for first in range(columns.start, columns.stop, width):
-                j = slice(first, min(first + width, columns.stop))
-                a = self.a[i, j]
-                P, Q, B, log = (x[: a.size].reshape(a.shape) for x in work)
-                np.matmul(self.left[:, i].T, self.right[:, j], out=P)
-                if self.record:
-                    value = unreckoned(a, P, floor, beta)
-                np.maximum(P, floor, out=P)
-                np.divide(a, P, out=Q)
-                if self.record:
-                    value += deviance(Q, P, B, log, beta)
-                if beta == 1:
-                    yield (i, j), Q, None, value
-                    continue
-                if beta == 0:
-                    np.reciprocal(P, out=B)
-                else:
-                    np.power(P, P.dtype.type(beta - 1), out=B)
-                np.multiply(Q, B, out=Q)
-                yield (i, j), Q, B, value
+def rest_parts(
+    backend: Backend, A: Matrix, Y: Floats, X: Floats, record: bool
+) -> tuple[Floats, Floats]:
+    """Y (M ∘ (A − P)), (R, d, n), and Σ M ∘ (A − P)² (R,)."""
+    N, _, value = walked(A, Y, X, weighted_rest)
+    return N, value
 
 
-def unreckoned(a: Floats, P: Floats, floor: Any, beta: float) -> float:
+def weighted_rest(
+    a: Floats, P: Floats, weights: Any, work: list[Floats]
+) -> tuple[Floats, None, float]:
+    """M ∘ (A − P) of a block, and Σ M ∘ (A − P)²."""
+    rest, Q, _ = work
+    np.subtract(a, P, out=rest)
+    np.multiply(weights, rest, out=Q)
+    return Q, None, float(np.vecdot(Q, rest).sum(dtype=np.float64))
+
+
+def divergence(
+    floor: Any, beta: float, record: bool, a: Floats, P: Floats, weights: Any, work: list[Floats]
+) -> tuple[Floats, Floats | None, float]:
+    """A P^(β−2), P^(β−1) and the divergence of a block, with its weights if there are any."""
+    (Q, B, log), value = work, 0.0
+    if not P.min() >= floor:  # a look takes a fifth of the time of the maximum
+        if record and beta > 0:
+            value = unreckoned(a, P, floor, beta, weights)
+        np.maximum(P, floor, out=P)
+    np.divide(a, P, out=Q)
+    if record:
+        value += deviance(Q, P, B, log, beta, weights)
+    if beta == 1 and weights is None:
+        return Q, None, value
+    if beta == 1:
+        B[:] = weights
+    elif beta == 0:
+        np.reciprocal(P, out=B)
+    else:
+        np.power(P, P.dtype.type(beta - 1), out=B)
+    if weights is not None and beta != 1:
+        B *= weights
+    np.multiply(Q, B, out=Q)
+    return Q, B, value
+
+
+def unreckoned(a: Floats, P: Floats, floor: Any, beta: float, weights: Any) -> float:
     """What d(0 | p) is more for p than for `floor`, where p is less."""
-    if P.min() >= floor or beta <= 0:
-        return 0.0
-    below = P[(floor > P) & (a == 0)].astype(np.float64)
-    return float((below**beta - np.float64(floor) ** beta).sum()) / beta
+    where = (floor > P) & (a == 0)
+    more = P[where].astype(np.float64) ** beta - np.float64(floor) ** beta
+    return float((more if weights is None else more * weights[where]).sum()) / beta
 
 
-def deviance(ratio: Floats, P: Floats, y: Floats, log: Floats, beta: float) -> float:
+def deviance(ratio: Floats, P: Floats, y: Floats, log: Floats, beta: float, weights: Any) -> float:
     """Σ d(a | p) from a / p and p, in the memory of `y` and `log`; see `losses.divergences`."""
     np.subtract(ratio, 1, out=y)
-    if beta == 0:
-        np.log(ratio, out=log)
-        np.subtract(y, log, out=log)
-        return float(log.sum(axis=-1).sum(dtype=np.float64))
-    if abs(beta - 1) < NEAR_ONE:
-        np.maximum(ratio, np.finfo(ratio.dtype).smallest_normal, out=log)
-        np.log(log, out=log)
-        if beta != 1:
+    scale = 1.0
+    if abs(beta - 1) < NEAR_ONE or beta == 0:
+        if ratio.min() > 0:
+            np.log(ratio, out=log)
+        else:
+            np.maximum(ratio, np.finfo(ratio.dtype).smallest_normal, out=log)
+            np.log(log, out=log)
+        if beta not in (0, 1):
             np.multiply(log, beta - 1, out=log)
             np.expm1(log, out=log)
             np.divide(log, beta - 1, out=log)
-        np.multiply(log, ratio, out=log)
-        np.subtract(log, y, out=log)
-        scale = beta
+        if beta:
+            np.multiply(log, ratio, out=log)
+            np.subtract(log, y, out=log)
+            scale = beta
+        else:
+            np.subtract(y, log, out=log)
     else:
         with np.errstate(divide="ignore"):
             np.log(ratio, out=log)
@@ -162,5 +107,9 @@ def deviance(ratio: Floats, P: Floats, y: Floats, log: Floats, beta: float) -> f
         np.multiply(y, beta, out=y)
         np.subtract(log, y, out=log)
         scale = beta * (beta - 1)
-    weights = P if beta == 1 else np.power(P, P.dtype.type(beta), out=y)
-    return float(np.vecdot(log, weights).sum(dtype=np.float64)) / scale
+    if weights is not None:
+        log *= weights
+    if beta == 0:
+        return float(log.sum(axis=-1).sum(dtype=np.float64))
+    powers = P if beta == 1 else np.power(P, P.dtype.type(beta), out=y)
+    return float(np.vecdot(log, powers).sum(dtype=np.float64)) / scale

@@ -12,7 +12,7 @@ from ...types import Index
 from ..base import Backend
 from . import threads
 from .certificate import least_squares_violation, squared_violation
-from .divergences import divergence_parts
+from .divergences import divergence_parts, rest_parts
 from .shared import in_parts
 
 ROWS_AT_ONCE = 16
@@ -154,4 +154,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "squared_violation": squared_violation,
     "least_squares_violation": least_squares_violation,
     "divergence_parts": divergence_parts,
+    "weighted_divergence_parts": divergence_parts,
+    "rest_parts": rest_parts,
 }

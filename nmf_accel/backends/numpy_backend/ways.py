@@ -156,5 +156,5 @@ def by_columns(A: Matrix, together: int, rank: int, machine: Machine) -> ByColum
 def by_products(A: Matrix, together: int, rank: int, machine: Machine) -> ByProducts | None:
     """A few threads, where products with a sparse A are most of the work."""
     several = min(machine.of_ours(A.entries * together * rank), MOST_SUMS)
-    most = isinstance(A, Sparse) and rank * sum(A.shape) <= 8 * A.entries
+    most = isinstance(A, Sparse) and A.weights is None and rank * sum(A.shape) <= 8 * A.entries
     return ByProducts(several) if most and several > 1 else None

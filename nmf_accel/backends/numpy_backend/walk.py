@@ -1,0 +1,115 @@
+"""A walk through P = YᵀX beside A: in blocks that stay in cache, by threads of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...matrices import Matrix
+from ..base import add
+from . import threads, ways
+
+Floats = NDArray[Any]
+
+Block = tuple[slice, slice]
+"""Some rows and some columns."""
+
+Terms = Callable[[Floats, Floats, Floats | None, list[Floats]], tuple[Floats, Floats | None, float]]
+"""``(a, P, weights, work) -> Q, B, value`` of a block: what the products are made with, the value.
+
+B is None where there is one product only. P and three arrays `work` may be overwritten.
+"""
+
+BLOCK = 2**17
+"""Entries of a block: a few arrays of that size stay in the cache of a core."""
+
+LEAST_SIDE = 64
+"""Least side of a block: with fewer rows or columns, its products are slow."""
+
+
+def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Floats, Floats]:
+    """Y Q and Y B, each (R, d, n), and the value of each run (R,)."""
+    a: Any = A.rows(slice(None))
+    weights = A.weights
+    # Along the rows of A as it lies in memory: if those are its columns, along X.
+    swapped = A.lies_by_columns
+    if swapped:
+        a, weights = a.T, None if weights is None else weights.T
+    longer = int(a.shape[1] > a.shape[0])
+    several = min(ways.here().of_ours(a.size * Y.shape[1]), -(-a.shape[longer] // LEAST_SIDE))
+    N, D, total = np.empty_like(X), np.empty_like(X), np.zeros(len(X))
+    with threads.crew(several) if several > 1 else nullcontext() as crew:
+        shares = threads.parts(0, a.shape[longer], several if crew else 1)
+        for r, (y, x) in enumerate(zip(Y, X, strict=True)):
+            sides = (x, y) if swapped else (y, x)
+            walk = Walk(a, weights, *sides, longer, int(not swapped), terms)
+            parts = (crew or threads.Crew()).each(walk.through, shares)
+            if walk.target == longer:  # each share has its own columns of N and D
+                for k, (n, d, value) in zip(shares, parts, strict=True):
+                    N[r][:, k], D[r][:, k] = n, d
+                    total[r] += value
+            else:
+                N[r], D[r], total[r] = reduce(add, parts)
+    return N, D, total
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A walk through a matrix and P = leftᵀ right beside it, for one run.
+
+    Attributes
+    ----------
+    a : (m, n) array
+    weights : (m, n) array, optional
+    left, right : (d, m) and (d, n) arrays
+    longer : int
+        The longer side of `a`, 0 or 1, of which threads have a share each.
+    target : int
+        The side for whose factor N and D are: 0 for `left`.
+    terms : callable
+    """
+
+    a: Floats
+    weights: Floats | None
+    left: Floats
+    right: Floats
+    longer: int
+    target: int
+    terms: Terms
+
+    def through(self, share: slice) -> tuple[Floats, Floats, float]:
+        """What a share of the longer side gives for N and D, and its value."""
+        sides = [slice(0, size) for size in self.a.shape]
+        sides[self.longer] = share
+        own = sides[self.target]
+        N = np.zeros((len(self.left), own.stop - own.start), self.a.dtype)
+        D, total = np.zeros_like(N), 0.0
+        work = np.empty((4, BLOCK), self.a.dtype)
+        for block in blocks(*sides):
+            i, j = block
+            a, weights = self.a[i, j], None if self.weights is None else self.weights[i, j]
+            P, *others = (x[: a.size].reshape(a.shape) for x in work)
+            np.matmul(self.left[:, i].T, self.right[:, j], out=P)
+            Q, B, value = self.terms(a, P, weights, others)
+            here = slice(block[self.target].start - own.start, block[self.target].stop - own.start)
+            y = self.left[:, i] if self.target else self.right[:, j]
+            for into, terms in ((N, Q), (D, B)):
+                if terms is not None:
+                    into[:, here] += y @ (terms if self.target else terms.T)
+            total += value
+        return N, D, total
+
+
+def blocks(rows: slice, columns: slice) -> Iterator[Block]:
+    """The blocks of some rows and columns."""
+    height = max(BLOCK // (columns.stop - columns.start), LEAST_SIDE)
+    width = BLOCK // height
+    for i in range(rows.start, rows.stop, height):
+        for j in range(columns.start, columns.stop, width):
+            yield slice(i, min(i + height, rows.stop)), slice(j, min(j + width, columns.stop))

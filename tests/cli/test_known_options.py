@@ -1,0 +1,55 @@
+"""What is not known, from the command line: NaN, weights in a file, what is not stored."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.sparse import csr_array, save_npz
+
+from nmf_accel import Factorization, nmf
+from nmf_accel.cli import main
+
+RNG = np.random.default_rng(0)
+A = RNG.random((30, 3)) @ RNG.random((3, 40))
+KNOWN = RNG.random(A.shape) < 0.8
+EXPECTED = {"solver": "hals", "max_iter": 20, "backend": "numpy"}
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("nan.npy", np.where(KNOWN, A, np.nan))
+    np.save("a.npy", A)
+    np.save("known.npy", KNOWN.astype(float))
+    save_npz("stored.npz", csr_array((A[KNOWN], np.nonzero(KNOWN)), shape=A.shape))
+
+
+def run(*args, status=0):
+    done = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert done.exit_code == status, done.output + repr(done.exception)
+    return done.output
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("nan.npy", "--missing", "nan"),
+        ("a.npy", "--weights", "known.npy"),
+        ("stored.npz", "--zeros-missing"),
+    ],
+)
+def test_a_fit_and_a_sweep(given):
+    expected = nmf(A, 3, weights=KNOWN, **EXPECTED)
+    options = ("--solver", "hals", "--max-iter", 20, "--backend", "numpy")
+    run("fit", *given, "--rank", 3, *options, "--out", "out")
+    result = Factorization.load("out/factorization.npz")
+    np.testing.assert_allclose(result.W, expected.W, rtol=1e-9, atol=1e-12)
+    output = run("sweep", *given, "--ranks", 3, "--seeds", 1, *options, "--out", "runs")
+    assert f"{expected.error:.6g}" in output
+
+
+def test_what_is_refused():
+    assert "no number; NaN is one" in run(
+        "fit", "nan.npy", "--rank", 3, "--missing", "NA", status=2
+    )
+    assert "A has " in run("fit", "nan.npy", "--rank", 3, status=2)
+    assert "but A is dense" in run("fit", "a.npy", "--rank", 3, "--zeros-missing", status=2)

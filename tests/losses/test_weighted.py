@@ -6,6 +6,7 @@ from conftest import THREADS, assert_equals_single_runs, assert_parity, blas_thr
 from scipy.sparse import csc_array, csr_array
 
 from nmf_accel import Factorization, backends, nmf, project, sweep
+from nmf_accel.backends.numpy_backend import backend as backend_module
 from nmf_accel.backends.numpy_backend import divergences as numpys
 from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.intake import Given, prepare
@@ -106,6 +107,15 @@ def one(a, p, beta):
     return (a**beta + (beta - 1) * p**beta - beta * a * p ** (beta - 1)) / (beta * (beta - 1))
 
 
+@pytest.fixture(params=["compiled", "NumPy's own"])
+def kernels(request, monkeypatch):
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.setattr(backend_module, "compiled_kernels", dict)
+
+
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("form", [csr_array, csc_array])
 @pytest.mark.parametrize("loss", ["frobenius", *BETAS])
 def test_only_what_a_sparse_matrix_stores_is_known(form, loss):
@@ -122,6 +132,7 @@ def test_only_what_a_sparse_matrix_stores_is_known(form, loss):
     assert sparse.nnz == KNOWN.sum()
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("solver", ["hals", "bpp"])
 def test_a_sparse_matrix_with_every_way_of_threads(solver, monkeypatch):
     sparse = csr_array((A[KNOWN], np.nonzero(KNOWN)), shape=A.shape)

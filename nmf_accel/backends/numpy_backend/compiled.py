@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -155,8 +156,26 @@ def stored_parts(
     backend: Backend, A: Any, Y: Floats, X: Floats, floor: float, record: bool
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """The parts of Kullback and Leibler's divergence from the entries stored, in one walk."""
+    N, value = through_stored(A, Y, X, partial(_stored_parts, X.dtype.type(floor), record))
+    if record:
+        y, x = (F.sum(axis=-1, dtype=np.float64) for F in (Y, X))
+        value = 2 * (value + (y * x).sum(axis=-1))
+    return N, Y.sum(axis=-1, keepdims=True), value
+
+
+def known_rest(
+    backend: Backend, A: Any, Y: Floats, X: Floats, record: bool
+) -> tuple[Floats, NDArray[np.float64]]:
+    """The parts of least squares of what is stored, which is all that is known, in one walk."""
+    return through_stored(A, Y, X, _known_rest)
+
+
+def through_stored(
+    A: Any, Y: Floats, X: Floats, kernel: Callable[..., float]
+) -> tuple[Floats, NDArray[np.float64]]:
+    """The sums (R, d, n) that a kernel makes of the entries stored, by threads, and its values."""
     M = A.matrix
-    along_X = M.format == "csc"  # which rows of M, as it lies, are along
+    along_X = M.format == "csc"  # whose rows those of M, as it lies, are
     if along_X:
         M = A.transposed
     runs, d, n = X.shape
@@ -164,7 +183,6 @@ def stored_parts(
     several = ways.here().of_ours(M.nnz * d)
     ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, several + 1)[1:-1])
     bounds = [*pairwise([0, *ends.tolist(), M.shape[0]])]
-    floor = X.dtype.type(floor)
     with threads.crew(several) if several > 1 else nullcontext() as crew:
         for r in range(runs):
             y, x = (np.ascontiguousarray(F[r].T) for F in (Y, X))
@@ -172,50 +190,74 @@ def stored_parts(
 
             def walk(part: tuple[int, int], left: Floats = left, right: Floats = right) -> Any:
                 into = np.zeros_like(left[slice(*part)] if along_X else right)
-                of_part = _stored_parts(
-                    M.indptr, M.indices, M.data, left, right, floor, *part, along_X, record, into
-                )
-                return into, of_part
+                lies = M.indptr, M.indices, M.data
+                return into, kernel(*lies, left, right, *part, along_X, into)
 
             shares = bounds if crew else [(0, M.shape[0])]
-            found = (crew or threads.Crew()).each(walk, shares)
-            parts = [into for into, _ in found]
+            parts, values = zip(*(crew or threads.Crew()).each(walk, shares), strict=True)
             N[r] = np.concatenate(parts) if along_X else sum(parts[1:], parts[0])
-            value[r] = sum(of_part for _, of_part in found)
-    if record:
-        y, x = (F.sum(axis=-1, dtype=np.float64) for F in (Y, X))
-        value = 2 * (value + (y * x).sum(axis=-1))
-    return N.mT, Y.sum(axis=-1, keepdims=True), value
+            value[r] = sum(values)
+    return N.mT, value
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+# 'reassoc': the sum over a component's entries may be made in parts. NaN still passes through.
+summing = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
+
+@summing
 def _stored_parts(  # type: ignore[no-untyped-def]
-    indptr, indices, data, left, right, floor, start, stop, along, record, into
+    floor, record, indptr, indices, data, left, right, start, stop, along, into
 ):
     """Add to `into` what some rows of a CSR matrix contribute; gives Σ d(a | p) − p over them.
 
     That is for `left`, whose rows these are, if `along`, else for `right`.
     """
-    d = left.shape[1]
     value = 0.0
     for i in range(start, stop):
         for e in range(indptr[i], indptr[i + 1]):
             j = indices[e]
-            p = left.dtype.type(0)
-            for k in range(d):
-                p += left[i, k] * right[j, k]
-            raw = p
-            p = max(p, floor)
+            raw = _entry(left, right, i, j)
+            p = max(raw, floor)
             ratio = data[e] / p
             if record:
                 value += p * (ratio * np.log(ratio) - (ratio - 1)) - raw
-            if along:
-                for k in range(d):
-                    into[i - start, k] += ratio * right[j, k]
-            else:
-                for k in range(d):
-                    into[j, k] += ratio * left[i, k]
+            _add(into, left, right, i, j, start, along, ratio)
     return value
+
+
+@summing
+def _known_rest(  # type: ignore[no-untyped-def]
+    indptr, indices, data, left, right, start, stop, along, into
+):
+    """The same of least squares; gives Σ (a − p)² over them."""
+    value = 0.0
+    for i in range(start, stop):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            rest = data[e] - _entry(left, right, i, j)
+            value += rest * rest
+            _add(into, left, right, i, j, start, along, rest)
+    return value
+
+
+@summing
+def _entry(left, right, i, j):  # type: ignore[no-untyped-def]
+    """The entry of left rightᵀ there."""
+    p = left.dtype.type(0)
+    for k in range(left.shape[1]):
+        p += left[i, k] * right[j, k]
+    return p
+
+
+@summing
+def _add(into, left, right, i, j, start, along, x):  # type: ignore[no-untyped-def]
+    """Add x times a row of one factor to that of the sum for the other."""
+    if along:
+        for k in range(left.shape[1]):
+            into[i - start, k] += x * right[j, k]
+    else:
+        for k in range(left.shape[1]):
+            into[j, k] += x * left[i, k]
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
@@ -223,4 +265,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "telling_descend": telling_descend,
     "solve_passive": solve_passive,
     "stored_parts": stored_parts,
+    "known_rest": known_rest,
 }

@@ -91,6 +91,10 @@ class Factorization:
     H0: Any = None
     given: Any = field(default=None, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but A, so that it is sent to no other process."""
+        return {**self.__dict__, "given": None}
+
     @property
     def rank(self) -> int:
         """d, the number of components."""

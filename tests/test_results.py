@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -72,6 +73,13 @@ def test_a_file_holds_everything(backend, starts, tmp_path):
     assert loaded.given is None
     for name in set(Factorization.__dataclass_fields__) - {*ARRAYS, "given"}:
         assert getattr(loaded, name) == getattr(result, name), name
+
+
+def test_it_is_pickled_without_the_matrix(result):
+    assert result.given is not None
+    copied = pickle.loads(pickle.dumps(result))
+    assert copied.given is None
+    np.testing.assert_array_equal(copied.W, result.W)
 
 
 def test_a_file_keeps_the_name_it_is_given(result, tmp_path):

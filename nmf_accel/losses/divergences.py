@@ -121,8 +121,9 @@ class Divergence(Loss):
         if A.by_entries:
             assert self.takes_sparse
             return library.kernel("stored_parts", stored_parts)(library, A, Y, X, facts[0], record)
-        name = "divergence_parts" if A.weights is None else "weighted_divergence_parts"
-        kernel = library.kernel(name, divergence_parts)
+        kernel = library.kernel("divergence_parts", divergence_parts)
+        if A.weights is not None:
+            kernel = library.kernel("weighted_divergence_parts", divergence_parts)
         return kernel(library, A, Y, X, facts[0], self.beta, record)
 
     def __repr__(self) -> str:

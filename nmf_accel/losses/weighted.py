@@ -68,8 +68,10 @@ class WeightedSquares(Loss):
         return np.asarray(np.sqrt(values))
 
     def _parts(self, A: Matrix, Y: Array, X: Array, record: bool) -> tuple[Array, Array]:
-        form = known_rest if A.by_entries else rest_parts
-        return A.library.kernel(form.__name__, form)(A.library, A, Y, X, record)
+        library = A.library
+        if A.by_entries:
+            return library.kernel("known_rest", known_rest)(library, A, Y, X, record)
+        return library.kernel("rest_parts", rest_parts)(library, A, Y, X, record)
 
 
 WEIGHTED_SQUARES = WeightedSquares()

@@ -18,6 +18,8 @@ from nmf_accel.losses.divergences import divergence_parts
 from nmf_accel.options import Options
 
 BETAS = [-0.5, 0, 0.5, 1, 1.2, 2.5, 3]
+FEW = [0, 1, 1.2]
+"""Of each form of the arithmetic one, where a compiler makes each case dear."""
 NUMPY = backends.get("numpy")
 NAMES = {0: "itakura-saito", 1: "kullback-leibler"}
 
@@ -153,8 +155,9 @@ def test_a_penalty_is_paid_and_the_objective_never_rises(beta):
     assert run.H.sum() < plain.H.sum()
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(
+    ("beta", "dtype"), [*((b, "float64") for b in BETAS), *((b, "float32") for b in FEW)]
+)
 def test_backends_agree(beta, dtype, backend):
     A, W0, H0 = data(zeros=beta > 0, m=70, n=300)
     found, expected = (
@@ -171,7 +174,7 @@ def test_backends_agree(beta, dtype, backend):
         np.testing.assert_allclose(found.errors, double.errors, rtol=0.02)
 
 
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("beta", FEW)
 def test_runs_that_are_packed_are_those_of_single_runs(beta, backend):
     A, _, _ = data()
     settings = {"loss": beta, "max_iter": 40, "tol": 1e-4}
@@ -268,11 +271,11 @@ def test_small_entries_count_as_much_as_large_ones():
 
 @pytest.mark.parametrize("off", [1e-3, 1e-6, 1e-13])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_near_a_limit_it_is_the_limit(off, dtype, backend):
+def test_near_a_limit_it_is_the_limit(off, dtype):
     A, W0, H0 = data()
     for limit in (0, 1):
         found, expected = (
-            nmf(A, 5, loss=b, W0=W0, H0=H0, max_iter=20, backend=backend, dtype=dtype)
+            nmf(A, 5, loss=b, W0=W0, H0=H0, max_iter=20, backend="numpy", dtype=dtype)
             for b in (limit + off, limit)
         )
         rtol = 20 * off + (1e-4 if dtype == "float32" else 1e-10)

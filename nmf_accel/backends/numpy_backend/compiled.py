@@ -204,6 +204,7 @@ def through_stored(
 summing = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 
+# Each in one function: what it calls would not be compiled into the same loops.
 @summing
 def _stored_parts(  # type: ignore[no-untyped-def]
     floor, record, indptr, indices, data, left, right, start, stop, along, into
@@ -215,13 +216,19 @@ def _stored_parts(  # type: ignore[no-untyped-def]
     value = 0.0
     for i in range(start, stop):
         for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            raw = _entry(left, right, i, j)
+            j, raw = indices[e], left.dtype.type(0)
+            for k in range(left.shape[1]):
+                raw += left[i, k] * right[j, k]
             p = max(raw, floor)
             ratio = data[e] / p
             if record:
                 value += p * (ratio * np.log(ratio) - (ratio - 1)) - raw
-            _add(into, left, right, i, j, start, along, ratio)
+            if along:
+                for k in range(left.shape[1]):
+                    into[i - start, k] += ratio * right[j, k]
+            else:
+                for k in range(left.shape[1]):
+                    into[j, k] += ratio * left[i, k]
     return value
 
 
@@ -233,31 +240,17 @@ def _known_rest(  # type: ignore[no-untyped-def]
     value = 0.0
     for i in range(start, stop):
         for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            rest = data[e] - _entry(left, right, i, j)
+            j, rest = indices[e], data[e]
+            for k in range(left.shape[1]):
+                rest -= left[i, k] * right[j, k]
             value += rest * rest
-            _add(into, left, right, i, j, start, along, rest)
+            if along:
+                for k in range(left.shape[1]):
+                    into[i - start, k] += rest * right[j, k]
+            else:
+                for k in range(left.shape[1]):
+                    into[j, k] += rest * left[i, k]
     return value
-
-
-@summing
-def _entry(left, right, i, j):  # type: ignore[no-untyped-def]
-    """The entry of left rightᵀ there."""
-    p = left.dtype.type(0)
-    for k in range(left.shape[1]):
-        p += left[i, k] * right[j, k]
-    return p
-
-
-@summing
-def _add(into, left, right, i, j, start, along, x):  # type: ignore[no-untyped-def]
-    """Add x times a row of one factor to that of the sum for the other."""
-    if along:
-        for k in range(left.shape[1]):
-            into[i - start, k] += x * right[j, k]
-    else:
-        for k in range(left.shape[1]):
-            into[j, k] += x * left[i, k]
 
 
 KERNELS: dict[str, Callable[..., Any]] = {

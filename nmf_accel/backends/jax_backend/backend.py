@@ -194,7 +194,6 @@ class JaxBackend(Backend):
         if whole < 2:
             return super().sum_over_blocks(function, rows, height)
         # One loop for the compiler, not so many copies of the function.
-        # One loop for the compiler, not so many copies of the function.
         parts = jax.eval_shape(function, xp.arange(height))
         zeros = jax.tree.map(lambda x: xp.zeros(x.shape, x.dtype), parts)
 

@@ -5,6 +5,8 @@ import ctypes
 import numpy as np
 import pytest
 
+from nmf_accel import backends
+
 pytestmark = pytest.mark.standin
 
 FLOAT, DOUBLE = 0, 1  # CUDA_R_32F, CUDA_R_64F
@@ -133,3 +135,14 @@ def test_in_a_capture_it_needs_a_workspace(blas, ledger):
     del work
     with pytest.raises(RuntimeError, match="freed since"):
         graph.launch(stream)
+
+
+def test_what_lies_in_no_usual_order_is_read_as_it_lies(cupy):
+    """Of several runs turned, and made by a function: the bytes are neither by rows nor columns."""
+    rng = np.random.default_rng(0)
+    a, b = rng.random((3, 4, 4)), rng.random((3, 4, 80))
+    turned = cupy.ascontiguousarray(cupy.asarray(b).mT).mT
+    made = cupy.where(turned > 0, turned, 0.0)
+    assert not made.flags.c_contiguous
+    blas = backends.get("cupy").workspaces.here.blas
+    np.testing.assert_allclose(blas.matmul(cupy.asarray(a), made).get(), a @ b, rtol=1e-13)

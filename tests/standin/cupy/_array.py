@@ -276,8 +276,8 @@ def compute(name, function, args, options=None, count=1):
     writes = [x._block for x in out]
     nbytes = sum(block.size for block in (*reads, *writes))
     if not _stream.submit(name, again, reads, writes, nbytes, count, done=True):
-        for target in targets:  # it has not run yet
-            target.reshape(-1, order="A").view(np.uint8)[...] = 1 if target.dtype == bool else 255
+        for x in out:  # it has not run yet
+            x._block.bytes[...] = 1 if x.dtype == bool else 255
     return tuple(out) if many else out[0]
 
 

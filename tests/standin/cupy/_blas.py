@@ -101,9 +101,8 @@ def _operand(name, pointer, shape, ld, stride, batch, kind):
     if block is None:
         raise Refused(f"{name} is not wholly in memory that is in use", EXECUTION_FAILED)
     strides = (stride * size, size, ld * size)
-    flat = block.array.reshape(-1, order="A").view(np.uint8)
     start = pointer - block.ptr
-    view = np.ndarray((batch, rows, columns), KINDS[kind], flat, start, strides)
+    view = np.ndarray((batch, rows, columns), KINDS[kind], block.bytes, start, strides)
     return view, block
 
 
@@ -156,8 +155,7 @@ def _batch(name, pointers, entries, batch, kind):
     block = _memory.block_at(pointers, 8 * batch)
     if block is None:
         raise Refused(f"the pointers to {name} are not wholly in memory that is in use")
-    flat = block.array.reshape(-1, order="A").view(np.uint8)
-    places = np.ndarray(batch, np.uint64, flat, pointers - block.ptr)
+    places = np.ndarray(batch, np.uint64, block.bytes, pointers - block.ptr)
     blocks, size = [block], KINDS[kind].itemsize
 
     def parts():
@@ -169,7 +167,7 @@ def _batch(name, pointers, entries, batch, kind):
                 there = _memory.block_at(place, entries * size)
                 if there is None:
                     raise Refused(f"{name} is not wholly in memory in use", EXECUTION_FAILED)
-                bytes_ = there.array.reshape(-1, order="A").view(np.uint8)
+                bytes_ = there.bytes
             found.append(np.ndarray(entries, KINDS[kind], bytes_, place - there.ptr))
         return found
 

@@ -193,6 +193,12 @@ class Block:
             insort(_starts, self.ptr)
             _blocks[self.ptr] = weakref.ref(self)
 
+    @property
+    def bytes(self):
+        """Its bytes as they lie in memory, in whichever order its array has them."""
+        by_stride = sorted(range(self.array.ndim), key=lambda k: -self.array.strides[k])
+        return self.array.transpose(by_stride).reshape(-1).view(np.uint8)
+
     def __del__(self, finalizing=sys.is_finalizing):
         if hasattr(self, "ptr") and not finalizing():  # else what it needs may be gone
             if self.size and _blocks[self.ptr]() in (None, self):

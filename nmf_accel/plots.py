@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from .datasets import Dataset, images
 from .files import atomic_write
-from .losses import loss_called
+from .losses import symbol_of
 from .matrices import is_sparse
-from .options import COMMON
 from .results import Factorization
 
 Floats = NDArray[np.floating[Any]]
@@ -151,14 +150,9 @@ def errors(result: Factorization) -> Figure:
     _plain_ticks(ax)
     ax.xaxis.set_major_formatter("{x:g}")
     title = f"Rank {result.rank}: {result.error:.4g} after {result.n_iter} iterations"
-    ax.set(title=title, xlabel="iteration k", ylabel=symbol_of(result))
+    ax.set(title=title, xlabel="iteration k", ylabel=symbol_of(result.settings))
     ax.grid(True, which="both", alpha=0.3)
     return figure
-
-
-def symbol_of(found: Any) -> str:
-    """What the errors of a factorization or a sweep are."""
-    return loss_called(found.settings.get("loss", COMMON["loss"].before)).symbol
 
 
 def sweep(summary: list[dict[str, Any]], symbol: str = "‖A − WH‖") -> Figure:

@@ -152,7 +152,7 @@ class Factorization:
         """The numbers of the run, ready for JSON."""
         return {
             "error": self.error,
-            "relative_error": self.relative_error,
+            "relative_error": self.relative_error if self.norm else None,
             "kkt": self.kkt,
             "iterations": self.n_iter,
             "converged": self.converged,

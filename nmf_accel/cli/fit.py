@@ -15,7 +15,7 @@ from .. import datasets
 from ..datasets import Dataset
 from ..factorize import nmf
 from ..intake import fingerprint
-from ..losses import loss_called
+from ..losses import symbol_of
 from ..options import Options, declared
 from ..results import Factorization, Interrupted
 from .options import (
@@ -118,7 +118,7 @@ def echo_summary(result: Factorization, written: list[Path]) -> None:
     """Print the short table at the end of a fit."""
     numbers = result.summary()
     rows = [
-        [f"error {loss_called(result.settings['loss']).symbol}", f"{result.error:.8g}"],
+        [f"error {symbol_of(result.settings)}", f"{result.error:.8g}"],
         ["relative error", f"{result.relative_error:.6g}"],
         ["KKT residual", f"{result.kkt:.3g} of the start's"],
         [

@@ -14,6 +14,7 @@ import click
 import numpy as np
 
 from .. import datasets
+from ..losses import symbol_of
 from ..sweeps import KEPT, Row, Store, SweepResult, best_rank, merge, summarize, sweep
 from .options import (
     backend_option,
@@ -154,7 +155,7 @@ def draw(store: Store) -> None:
     from .. import plots  # late: matplotlib is slow to import
 
     if store.rows:
-        figure = plots.sweep(summarize(store.rows), plots.symbol_of(store))
+        figure = plots.sweep(summarize(store.rows), symbol_of({**store.about, **store.settings}))
         for ending in ("png", "svg"):
             plots.save(figure, store.path / f"sweep.{ending}")
 

@@ -16,7 +16,7 @@ from .problem import Problem
 
 def record(options: Options, problem: Problem) -> dict[str, Any]:
     """What is needed to repeat a run, ready for JSON."""
-    backend = problem.backend
+    backend, A = problem.backend, problem.A
     return {
         **asdict(options),
         "dtype": problem.dtype.name,
@@ -24,6 +24,7 @@ def record(options: Options, problem: Problem) -> dict[str, Any]:
         "backend": backend.name,
         "device": backend.probe().device,
         "versions": versions(backend),
+        **({} if A.weights is None else {"errors_are": problem.loss(options).symbol}),
     }
 
 

@@ -6,7 +6,7 @@ from .frobenius import FROBENIUS, Frobenius
 from .kkt import violation2
 from .models import Model, Quadratic, Split
 from .penalties import NONE, Penalties, Penalty
-from .table import LOSSES, loss_called, name_of
+from .table import LOSSES, loss_called, name_of, symbol_of
 from .weighted import WEIGHTED_SQUARES, WeightedSquares
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "WeightedSquares",
     "loss_called",
     "name_of",
+    "symbol_of",
     "violation2",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .base import Loss
 from .divergences import ITAKURA_SAITO, KULLBACK_LEIBLER, Divergence
 from .frobenius import FROBENIUS
@@ -25,3 +28,11 @@ def name_of(loss: str | float) -> str | float:
     """The name of a loss that was given as a number and has one."""
     found = loss_called(loss)
     return next((name for name, one in LOSSES.items() if one == found), loss)
+
+
+def symbol_of(settings: Mapping[str, Any]) -> str:
+    """What the errors of a result or a store with these settings are."""
+    # Those of before there were others do not say which loss.
+    plain = loss_called(settings.get("loss", "frobenius")).symbol
+    symbol: str = settings.get("errors_are", plain)
+    return symbol

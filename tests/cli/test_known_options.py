@@ -1,5 +1,7 @@
 """What is not known, from the command line: NaN, weights in a file, what is not stored."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -7,6 +9,8 @@ from scipy.sparse import csr_array, save_npz
 
 from nmf_accel import Factorization, nmf
 from nmf_accel.cli import main
+from nmf_accel.losses import symbol_of
+from nmf_accel.sweeps import Store
 
 RNG = np.random.default_rng(0)
 A = RNG.random((30, 3)) @ RNG.random((3, 40))
@@ -40,11 +44,13 @@ def run(*args, status=0):
 def test_a_fit_and_a_sweep(given):
     expected = nmf(A, 3, weights=KNOWN, **EXPECTED)
     options = ("--solver", "hals", "--max-iter", 20, "--backend", "numpy")
-    run("fit", *given, "--rank", 3, *options, "--out", "out")
+    assert "error √(Σ M (A − WH)²)" in run("fit", *given, "--rank", 3, *options, "--out", "out")
     result = Factorization.load("out/factorization.npz")
     np.testing.assert_allclose(result.W, expected.W, rtol=1e-9, atol=1e-12)
     output = run("sweep", *given, "--ranks", 3, "--seeds", 1, *options, "--out", "runs")
     assert f"{expected.error:.6g}" in output
+    store = Store.read(Path("runs"))
+    assert symbol_of({**store.about, **store.settings}) == "√(Σ M (A − WH)²)"
 
 
 def test_what_is_refused():

@@ -9,11 +9,12 @@ from conftest import THREADS, assert_equals_single_runs, assert_parity, blas_thr
 from scipy.sparse import csc_array, csr_array, random_array
 
 from nmf_accel import backends, nmf, project, sweep
+from nmf_accel.backends.cupy_backend import divergences as cupys
 from nmf_accel.backends.numpy_backend import backend as backend_module
 from nmf_accel.backends.numpy_backend import divergences as numpys
-from nmf_accel.backends.numpy_backend import ways
+from nmf_accel.backends.numpy_backend import threads, ways
 from nmf_accel.intake import Given, prepare
-from nmf_accel.losses import FROBENIUS, LOSSES, Divergence, loss_called
+from nmf_accel.losses import FROBENIUS, LOSSES, Divergence, divergences, loss_called
 from nmf_accel.losses.divergences import divergence_parts
 from nmf_accel.options import Options
 
@@ -313,6 +314,7 @@ def test_a_matrix_of_one_number():
     assert result.norm == 0
     assert np.isnan(result.relative_error)
     assert "relative error nan" in repr(result)
+    assert result.summary()["relative_error"] is None  # NaN is no JSON
 
 
 @pytest.mark.parametrize("A", [np.zeros((40, 4)), csr_array((40, 4))], ids=["dense", "sparse"])
@@ -354,6 +356,20 @@ def test_memory_does_not_grow_with_the_matrix():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 15 * 2**20 < A.nbytes / 2  # of two threads
+
+
+def test_backends_change_forms_where_the_loss_does():
+    assert numpys.NEAR_ONE == cupys.NEAR_ONE == divergences.NEAR_ONE
+
+
+def test_with_a_blas_that_cannot_be_held_one_thread_walks(monkeypatch):
+    monkeypatch.setattr(ways, "here", lambda: ways.Machine(8, holds=False, handing=1))
+    crews = []
+    monkeypatch.setattr(threads, "crew", crews.append)
+    A, W0, H0 = data()
+    matrix = prepared(A, 0.5).A
+    numpys.divergence_parts(NUMPY, matrix, W0.T[None], H0[None], 1e-9, 0.5, True)
+    assert not crews
 
 
 def test_the_names_are_numbers():

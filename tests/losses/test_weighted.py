@@ -21,7 +21,7 @@ A = np.maximum(RNG.gamma(0.6, 1, (M, D)) @ RNG.gamma(0.6, 1, (D, N)) + 0.1 * RNG
 KNOWN = RNG.random((M, N)) < 0.7
 WEIGHTS = {"known": KNOWN.astype(float), "weights": 3 * RNG.random((M, N)) * KNOWN}
 NUMPY = backends.get("numpy")
-BETAS = [0, 0.5, 1, 1.5, 3]
+BETAS = [-0.5, 0, 0.5, 1, 1.5, 3]
 
 
 @pytest.mark.parametrize("weights", [WEIGHTS["weights"]], ids=["weights"])
@@ -66,7 +66,7 @@ def test_it_ends_where_the_gradient_does(solver):
     assert result.kkt == pytest.approx(ends / starts, rel=1)  # it is measured half a step before
 
 
-@pytest.mark.parametrize("loss", ["frobenius", 0.5, 1])
+@pytest.mark.parametrize("loss", ["frobenius", -0.5, 1])
 def test_what_is_not_known_changes_no_bit(loss, backend):
     """However it is said that it is not known."""
     B = A + 0.01
@@ -83,7 +83,7 @@ def test_what_is_not_known_changes_no_bit(loss, backend):
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
-@pytest.mark.parametrize("beta", [0, 1, 1.5])
+@pytest.mark.parametrize("beta", [-0.5, 0, 1, 1.5])
 def test_a_divergence_counts_what_is_known(beta, weights, backend):
     B = A + 0.01 if beta <= 0 else A * (A > 0.3)
     result = nmf(B, D, loss=beta, weights=weights, max_iter=60, backend=backend, l1_H=0.01)
@@ -120,7 +120,7 @@ def kernels(request, monkeypatch):
 @pytest.mark.parametrize("loss", ["frobenius", *BETAS])
 def test_only_what_a_sparse_matrix_stores_is_known(form, loss):
     B = A + 0.01
-    B[KNOWN & (B < 0.1)] = 0 if loss not in (0,) else 0.1  # stored zeros are known
+    B[KNOWN & (B < 0.1)] = 0.1 if loss in (-0.5, 0) else 0  # stored zeros are known
     sparse = form((B[KNOWN], np.nonzero(KNOWN)), shape=B.shape)
     options = {"loss": loss, "max_iter": 60, "backend": "numpy"}
     found, expected = (

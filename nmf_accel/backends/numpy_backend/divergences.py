@@ -104,6 +104,8 @@ def deviance(ratio: Floats, P: Floats, y: Floats, log: Floats, beta: float, weig
             np.log(ratio, out=log)
         np.multiply(log, beta, out=log)
         np.expm1(log, out=log)  # −1 where a is zero
+        if beta < 0 and weights is not None:
+            log[ratio == 0] = 0  # infinite there; these are the entries that are not known
         np.multiply(y, beta, out=y)
         np.subtract(log, y, out=log)
         scale = beta * (beta - 1)

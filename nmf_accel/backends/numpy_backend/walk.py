@@ -42,7 +42,10 @@ def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Float
     if swapped:
         a, weights = a.T, None if weights is None else weights.T
     longer = int(a.shape[1] > a.shape[0])
-    several = min(ways.here().of_ours(a.size * Y.shape[1]), -(-a.shape[longer] // LEAST_SIDE))
+    # A BLAS that cannot be held shares the products itself.
+    machine = ways.here()
+    several = machine.of_ours(a.size * Y.shape[1]) if machine.holds else 1
+    several = min(several, -(-a.shape[longer] // LEAST_SIDE))
     N, D, total = np.empty_like(X), np.empty_like(X), np.zeros(len(X))
     with threads.crew(several) if several > 1 else nullcontext() as crew:
         shares = threads.parts(0, a.shape[longer], several if crew else 1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .core import Batch, Problem, memory_for
-from .intake import Given, prepare, starting_factors
+from .intake import Given, hold, prepare, starting_factors
 from .options import Options
 from .progress import progress_bar
 from .results import Factorization, Interrupted
@@ -38,6 +38,8 @@ def nmf(
     l2_H: float = 0.0,
     W0: Array | None = None,
     H0: Array | None = None,
+    W_fixed: Array | None = None,
+    H_fixed: Array | None = None,
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
@@ -106,6 +108,9 @@ def nmf(
     W0, H0 : (m, d) and (d, n) arrays, optional
         Starts, non-negative and not all zero; what is not given is drawn from `seed`. With 'mu',
         an entry that is zero stays zero.
+    W_fixed, H_fixed : (m, k) and (k, n) arrays, optional
+        The first k columns of W, or rows of H, which are known and held as they are; the others
+        are learned, and so are those that are NaN throughout.
     missing : float, optional
         The entry, such as NaN, that stands for one that is not known. What is not known is left
         out of the loss: see `result.complete`. Of a masked array that is what its mask says.
@@ -172,7 +177,10 @@ def nmf(
     """
     options = Options.among(locals())  # first of all: there is nothing but the arguments yet
     given = Given(A, missing=missing, weights=weights, zeros=zeros)
-    problem = prepare(given, dtype, backend, objective=options.objective)
+    # Where something is held, a row or column that is zero in A need not be zero in W H.
+    free = W_fixed is None and H_fixed is None
+    problem = prepare(given, dtype, backend, objective=options.objective, drop=free)
+    problem = hold(problem, [options.rank], W_fixed, H_fixed)
     return factorize(problem, options, W0, H0, callback, progress, given)
 
 

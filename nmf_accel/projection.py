@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends import Backend
-from .core import Batch, Problem, projection_of
+from .core import Batch, Fixed, Problem
 from .intake import Given, checked_factor, prepare_whole
 from .losses import NONE, Penalty, Quadratic, loss_called, violation2
 from .options import COMMON, Options
@@ -197,7 +197,8 @@ def approach(problem: Problem, W: Array, options: Options) -> Array:
     if problem.mean == 0:
         return backend.asarray(np.zeros(shape[1:]), problem.dtype)
     H0 = np.full(shape, np.sqrt(problem.mean / options.rank), dtype=problem.dtype)
-    batch = Batch(problem, options, W[None, ...], H0, step_of=projection_of)
+    problem = replace(problem, fixed=Fixed(W=backend.to_numpy(backend.asarray(W, problem.dtype))))
+    batch = Batch(problem, options, W[None, ...], H0)
     for _ in batch:
         continue
     if options.tol and not batch.records.converged[0]:

@@ -95,10 +95,6 @@ class Stop(ABC):
         """The square of the number, from what both contributed: by default, that itself."""
         return total
 
-    def of_both(self, of_H: Half, of_W: Half) -> Array:
-        """The square of the number, from both half-steps: (R,)."""
-        return self.square(self.of_H(of_H) + self.of_W(of_W))
-
     def first(self, start: Start) -> Floats | None:
         """The number at the start, (R,); None for that after the first iteration."""
         return None

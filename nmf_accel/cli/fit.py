@@ -23,6 +23,7 @@ from .options import (
     declared_option,
     dtype_option,
     known_options,
+    matrix_file,
     n_images_option,
     run_options,
 )
@@ -44,10 +45,6 @@ def _callback(ctx: click.Context, parameter: click.Parameter, value: str | None)
     return found
 
 
-def _matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-    return None if value is None else datasets.load(value).A
-
-
 RUN = declared(Options)
 
 
@@ -58,8 +55,8 @@ RUN = declared(Options)
 @n_images_option
 @run_options()
 @known_options
-@click.option("--w0", "W0", callback=_matrix_file, metavar="FILE", help="Start of W.")
-@click.option("--h0", "H0", callback=_matrix_file, metavar="FILE", help="Start of H.")
+@click.option("--w0", "W0", callback=matrix_file, metavar="FILE", help="Start of W.")
+@click.option("--h0", "H0", callback=matrix_file, metavar="FILE", help="Start of H.")
 @dtype_option
 @backend_option
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")

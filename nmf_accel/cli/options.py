@@ -100,7 +100,8 @@ def _number(ctx: click.Context, parameter: click.Parameter, value: str | None) -
         raise click.BadParameter(f"{value!r} is no number; NaN is one") from None
 
 
-def _weights(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+def matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """The matrix in a file."""
     return None if value is None else datasets.load(value).A
 
 
@@ -109,8 +110,14 @@ def _zeros(ctx: click.Context, parameter: click.Parameter, value: bool) -> str:
 
 
 def known_options(command: Any) -> Any:
-    """What of the data is known, and what counts how much."""
+    """What of the data and of the factors is known, and what counts how much."""
     for option in (
+        click.option(
+            "--h-fixed", "H_fixed", callback=matrix_file, metavar="FILE", help="First rows of H."
+        ),
+        click.option(
+            "--w-fixed", "W_fixed", callback=matrix_file, metavar="FILE", help="First columns of W."
+        ),
         click.option(
             "--zeros-missing",
             "zeros",
@@ -119,7 +126,7 @@ def known_options(command: Any) -> Any:
             help="Only what a sparse matrix stores is known.",
         ),
         click.option(
-            "--weights", callback=_weights, metavar="FILE", help="Of the entries; 0 for unknown."
+            "--weights", callback=matrix_file, metavar="FILE", help="Of the entries; 0 for unknown."
         ),
         click.option(
             "--missing", callback=_number, metavar="NUMBER", help="What stands for unknown: nan."

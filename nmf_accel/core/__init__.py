@@ -2,7 +2,8 @@
 
 from .batch import Batch
 from .extrapolated import Extrapolated, extrapolated_of
-from .iteration import Iteration, Projection, iteration_of, projection_of
+from .held import Fixed
+from .iteration import Iteration, iteration_of
 from .loop import Loop
 from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
@@ -12,16 +13,15 @@ from .settling import settle
 __all__ = [
     "Batch",
     "Extrapolated",
+    "Fixed",
     "Iteration",
     "Loop",
     "Point",
     "Problem",
-    "Projection",
     "bytes_needed",
     "extrapolated_of",
     "iteration_of",
     "memory_for",
-    "projection_of",
     "record",
     "settle",
     "too_little",

@@ -44,8 +44,6 @@ class Batch:
         End a chunk at every check (every `check_every` iterations).
     record_every : int
         Record after as many iterations.
-    step_of : callable, optional
-        Gives the step, see `StepOf`; by default that of the options.
     """
 
     def __init__(
@@ -57,7 +55,6 @@ class Batch:
         *,
         checked: bool = False,
         record_every: int = 1,
-        step_of: StepOf | None = None,
     ) -> None:
         self.problem = problem
         self.why_solver = why_solver(options, problem)
@@ -65,6 +62,7 @@ class Batch:
         self.every = options.check_every if checked or options.tol else None
         self.ahead = 0.0 if checked or record_every > 1 else AHEAD
         loss, penalties, stop = problem.loss(options), options.penalties, options.stopping
+        W0, H0 = problem.fixed.into(problem.backend, W0, H0, problem.dtype)
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
         first = stop.first(start) if needed else None
@@ -87,7 +85,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            step_of=step_of or step_for(options, loss),
+            step_of=step_for(options, loss),
         )
 
     def __iter__(self) -> Iterator[int]:

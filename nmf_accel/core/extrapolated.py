@@ -19,6 +19,7 @@ from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
 from ..types import Array, Measures, State
+from .held import Held
 from .iteration import with_delta
 
 FIRST = 0.5
@@ -116,6 +117,7 @@ class Extrapolated:
         facts: tuple[Any, ...],
         delta: Any,
         penalties: Penalties,
+        held: Held,
     ) -> tuple[State, Measures]:
         """Next state and its measures."""
         backend, loss = self.backend, self.loss
@@ -123,20 +125,23 @@ class Extrapolated:
         take = backend.kernel("take", taken_or_kept)
         on_H, on_W = with_delta(penalties, delta)
         (H, Wt, ahead, before), momentum, carried = taken_apart(state)
+        A = held.matrix(A)
         of_H = loss.model(A, facts, ahead, H, carried)
-        new_H, told_H = self.rule(backend, H, of_H, on_H)
+        new_H, told_H = held.H.moved(self.rule, backend, H, of_H, on_H)
         between = move_on(backend, new_H, before, momentum.push)
         of_W = loss.model(A.T, facts, between, ahead)
-        new_Wt, told_W = self.rule(backend, ahead, of_W, on_W)
+        new_Wt, told_W = held.W.moved(self.rule, backend, ahead, of_W, on_W)
         _, value = loss.settle(A, facts, between, new_Wt, of_W, record=True)
         assert value is not None
         weight = sum(p.value(backend, X) for p, X in zip(penalties, (between, new_Wt), strict=True))
         slack = loss.rounding(A, facts, value) + EPS * float(np.finfo(A.dtype).eps) * weight
-        halves = (
-            Half(backend, H, between, of_H, penalties[0], told_H),
-            Half(backend, ahead, new_Wt, of_W, penalties[1], told_W),
-        )
-        watched = (self.watch.of_both(*halves),) if self.watch else ()
+        watched: tuple[Array, ...] = ()
+        if self.watch:
+            of_H_half = Half(backend, H, between, of_H, penalties[0], told_H)
+            of_W_half = Half(backend, ahead, new_Wt, of_W, penalties[1], told_W)
+            met = held.H.measured(self.watch.of_H, of_H_half)
+            met = met + held.W.measured(self.watch.of_W, of_W_half)
+            watched = (self.watch.square(met),)
         judge = backend.kernel("judge", judged)
         taken, after = judge(backend, momentum, value, value / 2 + weight, slack, PACE)
         after = Momentum(*after)
@@ -147,8 +152,7 @@ class Extrapolated:
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state; the value decides, and so it is there all the same."""
-        A, facts, delta, penalties = constants
-        return self(state, A, facts, delta, penalties)[0]
+        return self(state, *constants)[0]
 
 
 def taken_apart(state: State) -> tuple[State, Momentum, State]:

@@ -17,6 +17,7 @@ from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
 from ..types import Array, Measures, State, Step
+from .held import Held
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,16 @@ class Iteration:
         facts: tuple[Any, ...],
         delta: Any,
         penalties: Penalties,
+        held: Held,
     ) -> tuple[State, Measures]:
         """Next state and its measures."""
-        new, value, watched = self.advance(state, A, facts, delta, penalties, record=True)
+        new, value, watched = self.advance(state, A, facts, delta, penalties, held, record=True)
         return new, (value, *watched)
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state, without its value, which nobody asks for."""
-        A, facts, delta, penalties = constants
-        return self.advance(state, A, facts, delta, penalties, record=False)[0]
+        A, facts, delta, penalties, held = constants
+        return self.advance(state, A, facts, delta, penalties, held, record=False)[0]
 
     def advance(
         self,
@@ -80,6 +82,7 @@ class Iteration:
         facts: tuple[Any, ...],
         delta: Any,
         penalties: Penalties,
+        held: Held,
         record: bool,
     ) -> tuple[State, Any, list[Array]]:
         """Update H, then W; the state and, to `record`, its value and what is watched, squared."""
@@ -88,51 +91,32 @@ class Iteration:
         over = backend.over_columns if self.by_columns else in_one
         on_H, on_W = with_delta(penalties, delta)
         H, Wt, *carried = state
+        A, of_W_too = held.matrix(A), held.W.any or loss.exact  # whose value comes of its model
 
         def move_H(H: Array, A: Matrix) -> tuple[Array, tuple[Any, ...]]:
             """Columns of H, for those of A; what they contribute to the model of W is added up."""
             of_H = loss.model(A, facts, Wt, H, tuple(carried))
-            new, told = self.rule(backend, H, of_H, on_H)
-            of_W = loss.model(A.T, facts, new, Wt)
+            new, told = held.H.moved(self.rule, backend, H, of_H, on_H)
+            of_W = loss.model(A.T, facts, new, Wt) if of_W_too else None
             if watch is None:
                 return new, (of_W,)
             at_new = of_H if loss.exact else loss.model(A, facts, Wt, new)
             half = Half(backend, H, new, at_new, penalties[0], told)
-            return new, (of_W, watch.of_H(half))
+            return new, (of_W, held.H.measured(watch.of_H, half))
 
         def move_W(Wt: Array, of_W: Model) -> tuple[Array, tuple[Any, ...]]:
             """Columns of Wt."""
-            new, told = self.rule(backend, Wt, of_W, on_W)
+            new, told = held.W.moved(self.rule, backend, Wt, of_W, on_W)
             if watch is None:
                 return new, ()
-            return new, (watch.of_W(Half(backend, Wt, new, of_W, penalties[1], told)),)
+            half = Half(backend, Wt, new, of_W, penalties[1], told)
+            return new, (held.W.measured(watch.of_W, half),)
 
         H, (of_W, *watched_H) = over(move_H, H, A)
         Wt, watched_W = over(move_W, Wt, of_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
         halves = zip(watched_H, watched_W, strict=True)  # of one number, or of none
         return (H, Wt, *left), value, [watch.square(x + y) for x, y in halves if watch]
-
-
-@dataclass(frozen=True, eq=False)
-class Projection(Iteration):
-    """One iteration that leaves W as it is."""
-
-    def advance(
-        self,
-        state: State,
-        A: Matrix,
-        facts: tuple[Any, ...],
-        delta: Any,
-        penalties: Penalties,
-        record: bool,
-    ) -> tuple[State, Any, list[Array]]:
-        """Update H; the state and, to `record`, its value. Nothing is watched."""
-        backend, loss, (H, Wt, *carried) = self.backend, self.loss, state
-        on_H, _ = with_delta(penalties, delta)
-        H, _ = self.rule(backend, H, loss.model(A, facts, Wt, H, tuple(carried)), on_H)
-        left, value = loss.settle(A, facts, H, Wt, None, record)
-        return (H, Wt, *left), value, []
 
 
 def in_one(function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
@@ -179,9 +163,3 @@ def iteration_of(
     then, it would raise a ValueError instead.
     """
     return Iteration(backend, rule, loss, watch, by_columns)
-
-
-@cache
-def projection_of(backend: Backend, rule: Telling, loss: Loss, watch: Stop | None) -> Projection:
-    """The one `Projection` with these fields, as `iteration_of`."""
-    return Projection(backend, rule, loss, watch)

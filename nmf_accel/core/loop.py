@@ -13,6 +13,7 @@ from ..losses import NONE, Loss, Penalties
 from ..solvers import Telling
 from ..stopping import Stop
 from ..types import Array, State
+from .held import held_in
 from .iteration import StepOf, iteration_of
 from .problem import Problem
 
@@ -63,6 +64,7 @@ class Loop:
         self.watch = watch
         self.step_of = step_of
         self.facts = problem.facts(loss)
+        self.held = held_in(problem, loss, H0.shape[-2])
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
         self.at: tuple[State, int] = (self.step.begin(problem.start(loss, W0, H0)), 0)
@@ -86,7 +88,7 @@ class Loop:
         """Go on with this loss, which is the same one, measured in its own way."""
         self.loss, backend = loss, self.problem.backend
         self.step = self.step_of(backend, self.rule, loss, self.watch)
-        constants = (self.problem.A, self.facts, self.delta, self.penalties)
+        constants = (self.problem.A, self.facts, self.delta, self.penalties, self.held)
         self.program = backend.program(self.step, constants)
 
     def advance(self, count: int) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     run, at_once = taken(run, problem), problem.backend.states_at_once
     if run.extrapolate:
         at_once += at_once // 2  # a state has twice as many factors, and some are tried beside
+    if problem.fixed:
+        at_once += 2  # what is learned stands apart meanwhile
     # The starts are float64.
     states = runs * rank * (m + n) * (at_once * size + 8)
     block = min(problem.backend.block_entries, runs * m * n)

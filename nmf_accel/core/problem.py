@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import NONE, Loss, Penalties
+from ..losses import NONE, Loss, Penalties, violation2
 from ..matrices import Frame, Matrix, Side
 from ..matrices.frame import put_back
 from ..options import Options
 from ..starts import INITS, Factors
+from ..stopping import Half
 from ..types import Array, Library, State
+from .held import Fixed, learned_of
 
 
 def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
@@ -40,12 +42,15 @@ class Problem:
         Where its rows and columns stand in the data as given, (m, n).
     mean : float
         Mean of all m n entries.
+    fixed : Fixed
+        The components that are held.
     """
 
     backend: Backend
     A: Matrix
     frame: Frame
     mean: float
+    fixed: Fixed = field(default_factory=Fixed)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -185,8 +190,27 @@ class Point:
     @cached_property
     def kkt(self) -> NDArray[np.float64]:
         """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
-        kkt2 = self.loss.whole_violation2(*self._here, self.penalties)
-        return np.sqrt(np.asarray(self.problem.backend.to_numpy(kkt2), dtype=np.float64))
+        problem, loss = self.problem, self.loss
+        if problem.fixed:
+            kkt2 = self._violation2_of_learned()
+        else:
+            kkt2 = loss.whole_violation2(*self._here, self.penalties)
+        return np.sqrt(np.asarray(problem.backend.to_numpy(kkt2), dtype=np.float64))
+
+    def _violation2_of_learned(self) -> Array:
+        """The same of the components that are learned, squared."""
+        *_, H, Wt = self._here
+        backend, models = self.problem.backend, self.loss.whole_models(*self._here)
+        factors, masks = (H, Wt), self.problem.fixed.masks(H.shape[1])
+
+        def residual(half: Half) -> Array:
+            return violation2(half.library, half.new, half.model, half.penalty)
+
+        of_H, of_W = (
+            learned_of(held, backend).measured(residual, Half(backend, X, X, model, penalty, None))
+            for held, X, model, penalty in zip(masks, factors, models, self.penalties, strict=True)
+        )
+        return of_H + of_W
 
     @cached_property
     def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:

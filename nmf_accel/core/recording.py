@@ -24,8 +24,15 @@ def record(options: Options, problem: Problem) -> dict[str, Any]:
         "backend": backend.name,
         "device": backend.probe().device,
         "versions": versions(backend),
+        **({"held": held_of(problem, options.rank)} if problem.fixed else {}),
         **({} if A.weights is None else {"errors_are": problem.loss(options).symbol}),
     }
+
+
+def held_of(problem: Problem, rank: int) -> dict[str, list[int]]:
+    """Which columns of W and which rows of H are held."""
+    in_H, in_W = problem.fixed.masks(rank)
+    return {"W": np.flatnonzero(in_W).tolist(), "H": np.flatnonzero(in_H).tolist()}
 
 
 def versions(backend: Backend) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The door: what the caller passes, checked and made ready."""
 
 from .checks import check_entries, working_dtype
-from .factors import checked_factor, starting_factors
+from .factors import checked_factor, hold, starting_factors
 from .given import Given, fingerprint
 from .preparing import prepare, prepare_whole
 
@@ -10,6 +10,7 @@ __all__ = [
     "check_entries",
     "checked_factor",
     "fingerprint",
+    "hold",
     "prepare",
     "prepare_whole",
     "starting_factors",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..backends import owner
+from ..core.held import Fixed
 from ..core.problem import Problem
-from ..matrices import RawDense, RawSparse
+from ..matrices import Raw, RawDense, RawSparse
 from ..options import Options
 from ..types import Array
 from .checks import check_entries, working_dtype
 from .given import Given
+
+Factor = NDArray[np.float64]
 
 STUCK = "and the updates never leave zero; start from positive entries"
 
@@ -31,16 +37,67 @@ def starting_factors(problem: Problem, options: Options, W0: Any, H0: Any) -> tu
     ):
         start = random if given is None else checked_factor(problem, name, given, shape, STUCK)
         starts.append(start[None, ...])
-    if W0 is not None or H0 is not None:
-        _check_size(problem, *starts)
+    if W0 is not None or H0 is not None or problem.fixed:
+        W, H = problem.fixed.into(problem.backend, starts[0], starts[1], problem.dtype)
+        _check_size(problem, W, H)
     return starts[0], starts[1]
+
+
+def hold(problem: Problem, ranks: Iterable[int], W_fixed: Any, H_fixed: Any) -> Problem:
+    """The problem with components that are held in its runs at those ranks.
+
+    Parameters
+    ----------
+    W_fixed, H_fixed : (m, k) and (k, n) arrays, or None
+        The first columns of W and the first rows of H; those that are NaN throughout are learned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are of another shape, not finite and non-negative, or leave nothing to learn.
+    """
+    (m, n), ranks = problem.shape, list(ranks)
+    with problem.backend.scope(problem.A):
+        W = None if W_fixed is None else _components(problem, "W_fixed", W_fixed, m, 1)
+        H = None if H_fixed is None else _components(problem, "H_fixed", H_fixed, n, 0)
+    for name, lines, held in (
+        ("W_fixed", "columns", W if W is None else W.T),
+        ("H_fixed", "rows", H),
+    ):
+        if held is not None and len(held) > min(ranks):
+            raise ValueError(
+                f"{name} has {len(held)} {lines}, but rank is {min(ranks)}; it may have as many "
+                "as there are components"
+            )
+    problem = replace(problem, fixed=Fixed(W, H))
+    for rank in ranks:
+        if all(held.all() for held in problem.fixed.masks(rank)):
+            raise ValueError(f"W_fixed and H_fixed hold all of W and H at rank {rank}")
+    return problem
+
+
+def _components(problem: Problem, name: str, given: Any, size: int, axis: int) -> Factor | None:
+    """Components of W (along axis 1) or H (along axis 0) that are held; None if none is."""
+    values = dense(name, given)
+    found: Factor = np.array(values.library.to_numpy(values.stored), dtype=np.float64)
+    unknown, across = np.isnan(found), 1 - axis
+    learned = unknown.all(axis=across)
+    for k in np.flatnonzero(unknown.any(axis=across) & ~learned):
+        line = ("row", "column")[axis]
+        raise ValueError(
+            f"{line} {k} of {name} is NaN in part; a {line} is known, or NaN throughout and learned"
+        )
+    shape = (found.shape[0], size) if axis == 0 else (size, found.shape[1])
+    checked_factor(problem, name, np.where(unknown, 0, found), shape)
+    return None if learned.all() else found
 
 
 def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
     """Raise if (WᵀW)H or W(HHᵀ) could overflow, which would end in zeros, not in an error."""
     backend = problem.backend
     arrays = [backend.asarray(x, problem.dtype) for x in (W0, H0)]
-    w, h = (math.sqrt(float(backend.inner(x, x)[0])) for x in arrays)
+    with np.errstate(over="ignore"):  # infinite is an answer too
+        w, h = (math.sqrt(float(backend.inner(x, x)[0])) for x in arrays)
     if not w * h * max(w, h) < np.finfo(problem.dtype).max:
         raise ValueError(
             f"W0 and H0 are so large (norms {w:.3g} and {h:.3g}) that their products overflow "
@@ -58,13 +115,7 @@ def checked_factor(
     TypeError, ValueError
         If it is sparse, of another shape, on another device, or not finite and non-negative.
     """
-    given, backend = Given(factor, name), problem.backend
-    if isinstance(factor, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; all of it must be known: pass {name}.data")
-    if given.kind is RawSparse:
-        raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
-    raw = given.raw()
-    working_dtype(raw.dtype, None, name)  # refuses what are no real numbers
+    raw, backend = dense(name, factor), problem.backend
     if raw.shape != shape:
         raise ValueError(f"{name} has shape {raw.shape}; with this A and rank it must be {shape}")
     home = owner(raw.stored)
@@ -75,3 +126,21 @@ def checked_factor(
     on_device = RawDense(backend.asarray(raw.stored, problem.dtype), backend)
     check_entries(on_device, name, zero)
     return raw.stored
+
+
+def dense(name: str, factor: Any) -> Raw:
+    """A factor that was given, as a dense matrix of real numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    given = Given(factor, name)
+    if isinstance(factor, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; all of it must be known: pass {name}.data")
+    if given.kind is RawSparse:
+        raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
+    raw = given.raw()
+    working_dtype(raw.dtype, None, name)  # refuses what are no real numbers
+    return raw

@@ -79,6 +79,8 @@ class Frobenius(Loss):
             return (WtW,), residual2(A, Wt, H)
         (norm2, trusted), (N, HHt) = facts, of_W
         error2 = library.kernel("free2", free2)(library, norm2, N, Wt, WtW, HHt)
+        if (aside := A.aside(H)) is not None:
+            error2 = error2 - 2 * aside
         if self.residual == "direct":
             error2 = library.where(error2 >= trusted, error2, partial(residual2, A, Wt, H))
         return (WtW,), error2

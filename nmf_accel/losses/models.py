@@ -30,6 +30,9 @@ class Model(Protocol):
     def columns(self, block: slice) -> Model:
         """The model for some columns of X."""
 
+    def of_some(self, library: Library, X: Array, free: Array, held: Array) -> Model:
+        """The model for the rows `free` of X, an index array as is `held`, the other rows."""
+
 
 class Quadratic(NamedTuple):
     """The model of a least-squares loss ½‖A − YᵀX‖²: its gradient is G X − N.
@@ -62,12 +65,69 @@ class Quadratic(NamedTuple):
         """Those of N."""
         return Quadratic(self.N[..., block], self.G)
 
+    def of_some(self, library: Library, X: Array, free: Array, held: Array) -> Beside:
+        """What G has of the free rows, beside what the held ones add."""
+        xp = library.xp
+        G = xp.take(self.G, free, axis=-2)
+        added = library.matmul(xp.take(G, held, axis=-1), xp.take(X, held, axis=-2))
+        return Beside(xp.take(self.N, free, axis=-2), xp.take(G, free, axis=-1), added)
+
+    def joined(self) -> Quadratic:
+        """Itself: there is nothing beside it."""
+        return self
+
     def with_penalty(self, library: Library, penalty: Penalty) -> Quadratic:
         """The loss and a penalty are quadratic together: N − l1 and G + l2 I."""
         G = self.G
         if penalty.l2 is not None:
             G = G + penalty.l2 * library.xp.eye(G.shape[-1], dtype=G.dtype)
         return Quadratic(self.N - penalty.l1, G)
+
+
+class Beside(NamedTuple):
+    """A quadratic model of some rows of X, beside others that are held.
+
+    Attributes
+    ----------
+    N : (R, f, n) array
+    G : (R, f, f) array
+    added : (R, f, n) array
+        What the rows that are held add to the gradient.
+    """
+
+    N: Array
+    G: Array
+    added: Array
+
+    @property
+    def power(self) -> float:
+        """1."""
+        return 1.0
+
+    def minus(self) -> Array:
+        """N."""
+        return self.N
+
+    def plus(self, library: Library, X: Array) -> Array:
+        """G X, and what is added."""
+        return library.matmul(self.G, X) + self.added
+
+    def columns(self, block: slice) -> Beside:
+        """Those of N, and of what is added."""
+        return Beside(self.N[..., block], self.G, self.added[..., block])
+
+    def of_some(self, library: Library, X: Array, free: Array, held: Array) -> Beside:
+        """The same of some of its rows."""
+        some = Quadratic(self.N, self.G).of_some(library, X, free, held)
+        return some._replace(added=some.added + library.xp.take(self.added, free, axis=-2))
+
+    def joined(self) -> Quadratic:
+        """For rules that need no parts without a sign: N less what is added."""
+        return Quadratic(self.N - self.added, self.G)
+
+    def with_penalty(self, library: Library, penalty: Penalty) -> Quadratic:
+        """Both joined, with a penalty."""
+        return self.joined().with_penalty(library, penalty)
 
 
 class Split(NamedTuple):
@@ -102,6 +162,10 @@ class Split(NamedTuple):
         """Those of both."""
         D = self.D if self.D.shape[-1] == 1 else self.D[..., block]
         return type(self)(self.N[..., block], D)
+
+    def of_some(self, library: Library, X: Array, free: Array, held: Array) -> Split:
+        """Those of both: what the held rows add is in them."""
+        return type(self)(*(library.xp.take(part, free, axis=-2) for part in self))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from .base import Dense, Matrix
 from .frame import Frame, Side
+from .partly import Known, Partly
 from .raw import Raw, RawDense, RawSparse
 from .sparse import Sparse, is_sparse
 from .weighted import Observed, Weighted, weigh
@@ -9,8 +10,10 @@ from .weighted import Observed, Weighted, weigh
 __all__ = [
     "Dense",
     "Frame",
+    "Known",
     "Matrix",
     "Observed",
+    "Partly",
     "Raw",
     "RawDense",
     "RawSparse",

@@ -125,6 +125,10 @@ class Matrix(ABC):
         product: Array = xp.reshape(N, (runs, d, self.shape[1]))
         return product
 
+    def aside(self, X: Array) -> Array | None:
+        """What of an inner product with X (R, d, n) is left to it, see `Partly`: (R,), or None."""
+        return None
+
     def __repr__(self) -> str:
         m, n = self.shape
         return f"<{self.kind} matrix {m} × {n}, {self.dtype.name}>"

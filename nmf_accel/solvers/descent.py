@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..backends.base import Backend
 from ..losses.kkt import descent_violation
-from ..losses.models import Quadratic
+from ..losses.models import Beside, Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 
@@ -12,21 +12,22 @@ ROWS_AT_ONCE = 16
 """Rows of a block; between blocks the work is a matrix product."""
 
 
-def hals(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:
+def hals(backend: Backend, X: Array, model: Quadratic | Beside, penalty: Penalty) -> Array:
     """Hierarchical alternating least squares (Cichocki & Phan 2009, algorithm 2).
 
     Row k of X after the other, ``X_k ← max(0, X_k + (N_k − G_k X) / G_kk)``: the minimum of the
     error over that row. A row whose G_kk is zero (a dead component of Y) stays as it is, and
     so can bring Y's to life again.
     """
-    return backend.kernel("descend", descend)(backend, X, model, penalty)
+    return backend.kernel("descend", descend)(backend, X, model.joined(), penalty)
 
 
 def telling_hals(
-    backend: Backend, X: Array, model: Quadratic, penalty: Penalty
+    backend: Backend, X: Array, model: Quadratic | Beside, penalty: Penalty
 ) -> tuple[Array, Array]:
     """`hals`, and the sum of the violations that it met, (R,), see `descent_violation`."""
-    return backend.kernel("telling_descend", descend_and_look)(backend, X, model, penalty)
+    tell = backend.kernel("telling_descend", descend_and_look)
+    return tell(backend, X, model.joined(), penalty)
 
 
 def descend_and_look(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..backends.base import Backend
-from ..losses.models import Quadratic
+from ..losses.models import Beside, Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 
@@ -20,7 +20,9 @@ class AcceleratedGradient:
 
     steps: int
 
-    def __call__(self, backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> Array:
+    def __call__(
+        self, backend: Backend, X: Array, model: Quadratic | Beside, penalty: Penalty
+    ) -> Array:
         """Take the steps."""
         xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
         L = xp.max(xp.sum(xp.abs(G), axis=-1), axis=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backends.base import Backend
-from ..losses.models import Quadratic
+from ..losses.models import Beside, Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 
@@ -20,7 +20,7 @@ BLOCKS = 32
 
 
 def block_principal_pivoting(
-    backend: Backend, X: Array, model: Quadratic, penalty: Penalty
+    backend: Backend, X: Array, model: Quadratic | Beside, penalty: Penalty
 ) -> Array:
     """Minimize the loss and the penalty over X >= 0, by columns (Kim & Park 2008, algorithm 2).
 

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from ..core import Problem, record, settle
-from ..intake import Given, prepare, prepare_whole
+from ..intake import Given, fingerprint, hold, prepare, prepare_whole
 from ..losses.frobenius import residual2
 from ..matrices import Matrix
 from ..options import COMMON, OptionKeywords, Options, choice
@@ -30,6 +30,8 @@ def sweep(
     seeds: int | Iterable[int] = 5,
     *,
     reference: Any = None,
+    W_fixed: Any = None,
+    H_fixed: Any = None,
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
@@ -57,7 +59,7 @@ def sweep(
         So many, from 0; or which.
     reference : (m, n) array, optional
         What A should have been (the images without noise): ‖reference − W H‖_F is reported.
-    missing, weights, dtype, backend
+    W_fixed, H_fixed, missing, weights, zeros, dtype, backend
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device; by default 80 % of what is free.
@@ -91,7 +93,9 @@ def sweep(
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
     given = Given(A, missing=missing, weights=weights, zeros=zeros)
-    problem = prepare(given, dtype, backend, objective=runs[0].objective)
+    free = W_fixed is None and H_fixed is None
+    problem = prepare(given, dtype, backend, objective=runs[0].objective, drop=free)
+    problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, runs, Packing(problem, memory), keep)
     if reference is not None:
@@ -163,14 +167,16 @@ class Sweep:
 
     @property
     def settings(self) -> Row:
-        """What all its runs have in common, data and reference by their fingerprints."""
-        options = asdict(self.plan[0])
+        """What all its runs have in common, matrices by their fingerprints."""
+        options, fixed = asdict(self.plan[0]), self.problem.fixed
         return {
             **{name: options[name] for name in COMMON},
             "dtype": self.problem.dtype.name,
             "keep": self.keep,
             "data": self.given.fingerprint,
             "reference": self.reference and self.reference.given.fingerprint,
+            "W_fixed": None if fixed.W is None else fingerprint(fixed.W),
+            "H_fixed": None if fixed.H is None else fingerprint(fixed.H),
         }
 
     def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:

@@ -53,6 +53,19 @@ def test_a_fit_and_a_sweep(given):
     assert symbol_of({**store.about, **store.settings}) == "√(Σ M (A − WH)²)"
 
 
+def test_what_is_held():
+    np.save("w.npy", W := RNG.random((30, 1)))
+    np.save("h.npy", H := np.concatenate([np.full((1, 40), np.nan), RNG.random((1, 40))]))
+    expected = nmf(A, 3, W_fixed=W, H_fixed=H, **EXPECTED)
+    options = ("--w-fixed", "w.npy", "--h-fixed", "h.npy", "--max-iter", 20, "--backend", "numpy")
+    run("fit", "a.npy", "--rank", 3, "--solver", "hals", *options, "--out", "out")
+    result = Factorization.load("out/factorization.npz")
+    np.testing.assert_array_equal(result.W[:, :1], W)
+    np.testing.assert_allclose(result.H, expected.H, rtol=1e-12)
+    run("sweep", "a.npy", "--ranks", 3, "--seeds", 1, "--solver", "hals", *options, "--out", "runs")
+    assert Store.read(Path("runs")).rows[0]["error"] == pytest.approx(expected.error)
+
+
 def test_what_is_refused():
     assert "no number; NaN is one" in run(
         "fit", "nan.npy", "--rank", 3, "--missing", "NA", status=2

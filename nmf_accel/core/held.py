@@ -1,0 +1,230 @@
+"""Components that are held: columns of W, or rows of H, that are known and stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Backend
+from ..losses import Loss, Model, Penalty
+from ..matrices import Known, Matrix, Partly
+from ..solvers import Telling
+from ..stopping import Half
+from ..types import Array
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """What is held, as it was given: by default nothing.
+
+    Attributes
+    ----------
+    W : (m, k) array, optional
+        The first k columns of W. One that is NaN throughout is learned, as are those that follow.
+    H : (k, n) array, optional
+        Likewise the first rows of H.
+    """
+
+    W: NDArray[Any] | None = None
+    H: NDArray[Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is held."""
+        return self.W is not None or self.H is not None
+
+    def masks(self, rank: int) -> tuple[Mask, Mask]:
+        """Which of so many components are held in H, and which in W."""
+        masks = np.zeros((2, rank), dtype=bool)
+        for mask, rows in zip(masks, self._rows, strict=True):
+            mask[: len(rows)] = ~np.isnan(rows).any(axis=1)
+        return masks[0], masks[1]
+
+    def into(self, backend: Backend, W0: Array, H0: Array, dtype: Any) -> tuple[Array, Array]:
+        """Starts W0 (R, m, d) and H0 (R, d, n) with what is held in its place, on the device."""
+        if not self:
+            return W0, H0
+        H, Wt = backend.asarray(H0, dtype), backend.asarray(W0, dtype).mT
+        parts = zip((H, Wt), self._rows, self.masks(H.shape[1]), strict=True)
+        H, Wt = (_with_rows(backend, *part) for part in parts)
+        return Wt.mT, H
+
+    @property
+    def _rows(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Those of H, and the columns of W."""
+        none = np.zeros((0, 0))
+        return none if self.H is None else self.H, none if self.W is None else self.W.T
+
+
+def _with_rows(backend: Backend, X: Array, rows: NDArray[Any], held: Mask) -> Array:
+    """X (R, d, n) with those of its first rows that are held."""
+    if not held.any():
+        return X
+    values = np.zeros(X.shape[1:])
+    values[held] = rows[held[: len(rows)]]
+    where = backend.xp.asarray(held[:, None])
+    whole: Array = backend.xp.where(where, backend.asarray(values, X.dtype), X)
+    return whole
+
+
+class Learned(Protocol):
+    """Which components of a factor are learned."""
+
+    @property
+    def any(self) -> bool:
+        """Whether any is."""
+
+    def moved(
+        self, rule: Telling, backend: Backend, X: Array, model: Any, penalty: Penalty
+    ) -> tuple[Array, Any]:
+        """X (R, d, n) moved by a rule, and what that told."""
+
+    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+        """What is measured of a half-step, (R,); its model is that of all components."""
+
+
+class All(NamedTuple):
+    """All of them."""
+
+    @property
+    def any(self) -> bool:
+        """See `Learned`."""
+        return True
+
+    def moved(
+        self, rule: Telling, backend: Backend, X: Array, model: Any, penalty: Penalty
+    ) -> tuple[Array, Any]:
+        """See `Learned`."""
+        return rule(backend, X, model, penalty)
+
+    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+        """See `Learned`."""
+        return measure(half)
+
+
+class Some(NamedTuple):
+    """Some of them; the rule never sees the others but for what they add to the model.
+
+    Attributes
+    ----------
+    free, held : index arrays
+        Those that are learned, and those that are not.
+    order : (d,) index array
+        Where each of all stands among the former and then the latter.
+    """
+
+    free: Array
+    held: Array
+    order: Array
+
+    @classmethod
+    def but(cls, held: Mask, backend: Backend) -> Some:
+        """All but those."""
+        free, rest = np.flatnonzero(~held), np.flatnonzero(held)
+        order = np.argsort(np.concatenate([free, rest]))
+        return cls(*(backend.xp.asarray(x) for x in (free, rest, order)))
+
+    @property
+    def any(self) -> bool:
+        """See `Learned`."""
+        return True
+
+    def moved(
+        self, rule: Telling, backend: Backend, X: Array, model: Any, penalty: Penalty
+    ) -> tuple[Array, Any]:
+        """See `Learned`."""
+        xp = backend.xp
+        own, told = rule(backend, self._own(backend, X), self._of(backend, model, X), penalty)
+        whole: Array = xp.concat([own, xp.take(X, self.held, axis=1)], axis=1)
+        return xp.take(whole, self.order, axis=1), told
+
+    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+        """See `Learned`."""
+        library, old, new, model, penalty, told = half
+        model = self._of(library, model, old)
+        return measure(
+            Half(library, self._own(library, old), self._own(library, new), model, penalty, told)
+        )
+
+    def _own(self, library: Any, X: Array) -> Array:
+        own: Array = library.xp.take(X, self.free, axis=1)
+        return own
+
+    def _of(self, library: Any, model: Model, X: Array) -> Model:
+        return model.of_some(library, X, self.free, self.held)
+
+
+class Nothing(NamedTuple):
+    """None: the factor is held."""
+
+    @property
+    def any(self) -> bool:
+        """See `Learned`."""
+        return False
+
+    def moved(
+        self, rule: Telling, backend: Backend, X: Array, model: Any, penalty: Penalty
+    ) -> tuple[Array, Any]:
+        """See `Learned`."""
+        return X, None
+
+    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+        """See `Learned`."""
+        xp = half.library.xp
+        none: Array = xp.zeros(half.new.shape[0], dtype=xp.float64)
+        return none
+
+
+class Held(NamedTuple):
+    """What a step knows of components that are held.
+
+    Attributes
+    ----------
+    H, W : Learned
+        Which components of each factor are learned.
+    products : pair of Known, optional
+        What the products with A, and with its transpose, need not compute.
+    """
+
+    H: Learned = All()
+    W: Learned = All()
+    products: tuple[Known, Known] | None = None
+
+    def matrix(self, A: Matrix) -> Matrix:
+        """A, whose products compute no more than they need."""
+        return A if self.products is None else Partly(A, *self.products)
+
+
+NOTHING_HELD = Held()
+
+
+def held_in(problem: Problem, loss: Loss, rank: int) -> Held:
+    """What is held in a loop of a problem at a rank."""
+    if not problem.fixed:
+        return NOTHING_HELD
+    backend, dtype, frame = problem.backend, problem.dtype, problem.frame
+    in_H, in_W = problem.fixed.masks(rank)
+    held = Held(learned_of(in_H, backend), learned_of(in_W, backend))
+    if not loss.exact:
+        return held
+    (m, n), xp = problem.shape, backend.xp
+    W, H = problem.fixed.into(backend, xp.zeros((1, m, rank)), xp.zeros((1, rank, n)), dtype)
+    Wt, H = frame.rows.keep(backend, W.mT), frame.columns.keep(backend, H)
+    with_A = Known.of(in_W, in_H, backend).multiplied(problem.A, Wt)
+    with_AT = Known.of(in_H, in_W, backend).multiplied(problem.A.T, H)
+    return held._replace(products=(with_A, with_AT))
+
+
+def learned_of(held: Mask, backend: Backend) -> Learned:
+    """Which components are learned where some are held."""
+    if held.all():
+        return Nothing()
+    return Some.but(held, backend) if held.any() else All()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import Array, Library
+from .around import Around
 from .base import Matrix
-from .frame import Frame
 
 
 class Known(NamedTuple):
@@ -51,7 +51,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Partly(Matrix):
+class Partly(Around):
     """A matrix, and what is known of the products with it and with its transpose."""
 
     matrix: Matrix
@@ -61,32 +61,8 @@ class Partly(Matrix):
     kind = "partly known"
 
     @property
-    def library(self) -> Library:  # type: ignore[override]  # a field elsewhere
-        return self.matrix.library
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.matrix.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.matrix.dtype
-
-    @property
-    def norm2(self) -> float:
-        return self.matrix.norm2
-
-    @property
     def T(self) -> Partly:
         return Partly(self.matrix.T, self.there, self.here)
-
-    @property
-    def entries(self) -> int:
-        return self.matrix.entries
-
-    @property
-    def nbytes(self) -> int:
-        return self.matrix.nbytes
 
     @property
     def by_columns(self) -> bool:  # type: ignore[override]  # a constant elsewhere
@@ -101,22 +77,6 @@ class Partly(Matrix):
         if there.products is not None and block.start:
             there = there._replace(products=0 * there.products)
         return Partly(self.matrix.columns(block), here, there)
-
-    def least_block(self, m: int) -> int:
-        return self.matrix.least_block(m)
-
-    @property
-    def lies_by_columns(self) -> bool:
-        return self.matrix.lies_by_columns
-
-    def rows(self, block: slice) -> Array:
-        return self.matrix.rows(block)
-
-    def times(self, Y: Array) -> Array:
-        return self.matrix.times(Y)
-
-    def whole(self, frame: Frame) -> Any:
-        return self.matrix.whole(frame)
 
     def left(self, Y: Array) -> Array:
         """Y A of each run, Y (R, d, m): (R, d, n), with zeros where nobody asks for it."""

@@ -107,6 +107,15 @@ def test_with_whatever_else_there_is(options, backend):
     assert 0 < result.kkt < 1
 
 
+def test_an_exact_fit_is_measured_by_its_residual(backend):
+    W, H = RNG.random((M, 4)), RNG.random((4, N))
+    options = {"W0": W, "H0": H + 1e-9, "W_fixed": W[:, :2], "solver": "hals", "max_iter": 3}
+    result = nmf(W @ H, 4, backend=backend, **options)
+    error = np.linalg.norm(W @ H - np.matmul(*factors(result)))
+    assert result.error == pytest.approx(error, rel=1e-4)
+    assert error < 1e-8 * np.linalg.norm(W @ H)
+
+
 @pytest.mark.parametrize("solver", ["hals", "bpp", "apg"])
 def test_it_ends_where_the_gradient_of_what_is_learned_does(solver):
     settings = {"solver": solver, "stop": "kkt", "tol": 1e-6, "max_iter": 3000}

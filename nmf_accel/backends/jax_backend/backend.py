@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Side, Weighted
+from ...matrices import Dense, Partly, Side, Weighted
 from ...types import Array, Kernel, State, Step, Sum
 from ..base import LONGEST_CHUNK, Backend, Probe, add
 from .device import chosen, device_of, here, on_device_of, without_preallocation
@@ -28,6 +28,7 @@ def _register() -> None:
 
     register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
     register_dataclass(Weighted, data_fields=["array", "weights"], meta_fields=["library"])
+    register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
 
 

@@ -8,6 +8,7 @@ from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
 from .recording import record, versions
 from .settling import settle
+from .shuffled import Shuffled, shuffled_batch
 
 __all__ = [
     "Batch",
@@ -17,6 +18,7 @@ __all__ = [
     "Point",
     "Problem",
     "Projection",
+    "Shuffled",
     "bytes_needed",
     "extrapolated_of",
     "iteration_of",
@@ -24,6 +26,7 @@ __all__ = [
     "projection_of",
     "record",
     "settle",
+    "shuffled_batch",
     "too_little",
     "versions",
 ]

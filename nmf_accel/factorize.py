@@ -192,8 +192,12 @@ def factorize(
     callback: Callback | None = None,
     progress: bool = False,
     given: Given | None = None,
+    batch_of: Callable[..., Batch] = Batch,
 ) -> Factorization:
-    """`nmf` once A is prepared; the factors are of the library of `given`, else the backend's."""
+    """`nmf` once A is prepared; the factors are of the library of `given`, else the backend's.
+
+    `batch_of` makes the batch, of one run.
+    """
 
     def finish() -> Factorization:
         result = replace(batch.certified(), W0=W0, H0=H0)
@@ -207,7 +211,7 @@ def factorize(
     sized = nullcontext() if callback else backend.sized_for(product)
     with backend.scope(problem.A), sized, memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
-        batch = Batch(problem, options, *starts, checked=callback is not None)
+        batch = batch_of(problem, options, *starts, checked=callback is not None)
         records = batch.records
         try:
             _iterate(batch, callback, progress)

@@ -141,7 +141,7 @@ class Options:
     seed: int = whole(0, "Of the random start.", 0).field()
     max_iter: int = whole(1000, "Iterations.", 1).field()
     tol: float = Option(
-        0.0, "0: never stop.", float, "in [0, 1), and 0 turns it off", low=0, high=1
+        0.0, "0: never stop.", float, "finite and >= 0, and 0 turns it off", low=0
     ).field()
     check_every: int = whole(10, "For --tol.", 1).field()
     delta: float | None = Option(

@@ -47,6 +47,14 @@ def test_the_rule_of_coordinate_descent(backend, sprites):
             nmf(A, 4, **{**options, **wrong})
 
 
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_large_tol_is_met_at_the_first_check(stop, backend):
+    A = np.random.default_rng(0).random((8, 6))
+    options = {"solver": "hals", "stop": stop, "check_every": 3, "backend": backend}
+    assert nmf(A, 2, tol=2.5, **options).n_iter == 3
+    assert nmf(A, 2, tol=1e-3, **options).n_iter > 3
+
+
 def test_each_run_of_a_sweep_stops_by_itself(backend, sprites):
     A = sprites[:, :40].astype(np.float64)
     options = {"solver": "hals", "tol": 0.01, "stop": "kkt", "max_iter": 500, "backend": backend}

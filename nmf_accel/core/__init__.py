@@ -9,6 +9,7 @@ from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
 from .recording import record, versions
 from .settling import settle
+from .shuffled import Shuffled, shuffled_batch
 
 __all__ = [
     "Batch",
@@ -18,12 +19,14 @@ __all__ = [
     "Loop",
     "Point",
     "Problem",
+    "Shuffled",
     "bytes_needed",
     "extrapolated_of",
     "iteration_of",
     "memory_for",
     "record",
     "settle",
+    "shuffled_batch",
     "too_little",
     "versions",
 ]

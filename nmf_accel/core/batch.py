@@ -15,7 +15,7 @@ from ..losses import Loss
 from ..options import Options
 from ..results import Factorization
 from ..stopping import relative
-from ..types import Array
+from ..types import Array, State
 from .extrapolated import extrapolated_of
 from .iteration import StepOf, iteration_of
 from .loop import Loop, chunks
@@ -44,6 +44,10 @@ class Batch:
         End a chunk at every check (every `check_every` iterations).
     record_every : int
         Record after as many iterations.
+    step_of : callable, optional
+        Gives the step, see `StepOf`; by default that of the options.
+    own : tuple of arrays
+        What such a step has at the end of its state, the first axis being that of the runs.
     """
 
     def __init__(
@@ -55,6 +59,8 @@ class Batch:
         *,
         checked: bool = False,
         record_every: int = 1,
+        step_of: StepOf | None = None,
+        own: State = (),
     ) -> None:
         self.problem = problem
         self.why_solver = why_solver(options, problem)
@@ -85,7 +91,8 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            step_of=step_for(options, loss),
+            step_of=step_of or step_for(options, loss),
+            own=own,
         )
 
     def __iter__(self) -> Iterator[int]:

@@ -40,6 +40,8 @@ class Loop:
         A stopping rule whose number is recorded beside the error.
     step_of : callable
         `iteration_of` or `extrapolated_of`.
+    own : tuple of arrays
+        What such a step has at the end of its state.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Loop:
         record_every: int = 1,
         watch: Stop | None = None,
         step_of: StepOf = iteration_of,
+        own: State = (),
     ) -> None:
         self.problem = problem
         self.rule = rule
@@ -67,7 +70,8 @@ class Loop:
         self.held = held_in(problem, loss, H0.shape[-2])
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
-        self.at: tuple[State, int] = (self.step.begin(problem.start(loss, W0, H0)), 0)
+        start = self.step.begin(problem.start(loss, W0, H0))
+        self.at: tuple[State, int] = (start + own, 0)
         self.before: tuple[State, int] | None = None
 
     @property

@@ -32,6 +32,16 @@ def checked(model: Any, X: Any, reset: bool = True) -> Any:
     return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
 
 
+def extreme(X: Any, which: str) -> float:
+    """The least ('min') or the largest ('max') entry of X; of a sparse X, of what it stores."""
+    if is_sparse(X):
+        # Not of X itself, which scipy might change for that.
+        return float(getattr(X.data, which)()) if X.nnz else 0.0
+    raw = Given(X, "X").raw()
+    with get(owner(raw.stored) or "numpy").scope(raw.stored):
+        return float(getattr(raw.library.xp, which)(raw.stored))
+
+
 def elsewhere(X: Any) -> bool:
     """Whether X is an array that scikit-learn would copy to NumPy, or refuse."""
     return owner(X) != "numpy" and hasattr(X, "__dlpack__")

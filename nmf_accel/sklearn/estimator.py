@@ -6,30 +6,23 @@ A of `nmf` is X.T, and W and H change places.
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import replace
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import numpy as np
-from sklearn import config_context
 from sklearn.decomposition import NMF as Original
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _array_api
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..backends import get, owner
-from ..core import Point, Problem
-from ..factorize import factorize
-from ..intake import Given, prepare
-from ..losses import Penalty
+from ..backends import owner
+from ..losses import loss_called
+from ..matrices import is_sparse
 from ..options import COMMON, Options
-from ..projection import project, solve
-from ..results import Factorization
+from ..projection import project
 from ..solvers import solver_called
 from ..stopping import STOPS
-from .arrays import checked, contiguous, on_host, stand_in
+from .arrays import checked, contiguous, extreme, on_host
+from .fitting import fitted
 
 check_same_namespace = getattr(_array_api, "check_same_namespace", None)  # since 1.8
 
@@ -74,12 +67,14 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         'cd' and 'mu' take the very iterations of scikit-learn's, 'cd' being another name for
         'hals'; see `nmf` for the others.
     beta_loss : float or {'frobenius', 'kullback-leibler', 'itakura-saito'}
-        As in scikit-learn: others than 'frobenius' with ``solver='mu'``; a sparse X with that or
-        'kullback-leibler'.
+        As in scikit-learn: others than 'frobenius' with ``solver='mu'``. A sparse X is made dense
+        for others than 'frobenius' and 'kullback-leibler'.
     verbose : int
         Not 0: show a progress bar.
-    shuffle : False
-        Coordinates are never shuffled.
+    shuffle : bool
+        With 'cd', go through the components in the orders that scikit-learn draws from
+        `random_state`, one for each half-step; all that `max_iter` may need are drawn beforehand.
+        As in scikit-learn, ignored with the other solvers.
     backend : str, optional
         ``'numpy'``, ``'cupy'``, ``'jax'``, …, as for `nmf`.
     inner : int, optional
@@ -184,11 +179,11 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         """
         self._validate_params()
         X = checked(self, X)
-        W, H, result = self._factorize(X, W, H)
-        self.components_, self.n_components_ = H, H.shape[0]
-        self.n_iter_, self.converged_ = result.n_iter, result.converged
-        self.errors_, self.reconstruction_err_ = result.errors, result.error
-        return W
+        found = fitted(self, X, W, H)
+        self.components_, self.n_components_ = found.H, found.H.shape[0]
+        self.n_iter_, self.converged_ = found.n_iter, found.converged
+        self.errors_, self.reconstruction_err_ = found.errors, float(found.errors[-1])
+        return found.W
 
     def transform(self, X: Any) -> Any:
         """W (n_samples, n_components) for X, the components given."""
@@ -197,35 +192,6 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             check_same_namespace(X, self, attribute="components_", method="transform")
         X = checked(self, X, reset=False)
         return self._project(X, self.components_)
-
-    def _factorize(self, X: Any, W: Any, H: Any) -> tuple[Any, Any, Factorization]:
-        """W, that of `transform`, H, and the factorization of X.T that they come from."""
-        self._check_params(X)
-        host = get("numpy")
-        with config_context(array_api_dispatch=False):  # the same start whatever X is
-            source = stand_in(X) if self.init == "custom" else on_host(X)
-            # Of singular vectors: for each product with X there are as many small ones as it has
-            # columns.
-            with host.sized_for(source.size):
-                W, H = self._check_w_h(source, on_host(W), on_host(H), update_H=True)
-        given, options = Given(X.T), self._options(X, H.shape[0])
-        drop = not options.stopping.counts_zeros
-        problem = prepare(given, self.dtype, self.backend, objective=options.objective, drop=drop)
-        result = factorize(problem, options, H.T, W.T, progress=bool(self.verbose))
-        if result.n_iter == self.max_iter and self.tol > 0:
-            warnings.warn(
-                f"Maximum number of iterations {self.max_iter} reached. Increase it to improve "
-                "convergence.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        backend = problem.backend
-        with backend.scope(problem.A), backend.sized_for(problem.product(options.rank)):
-            if options.objective.exact:
-                result = with_exact(problem, options, result)
-            W, H = (contiguous(given.give_back(x.T, backend)) for x in (result.H, result.W))
-            errors: Any = backend.asarray(result.errors, np.dtype("float64"))
-            return W, H, replace(result, errors=given.give_back(errors, backend))
 
     def _options(self, X: Any, rank: int) -> Options:
         """Those of `nmf` for X.T."""
@@ -251,19 +217,32 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
 
     def _check_params(self, X: Any) -> None:
         super()._check_params(X)
-        if self.shuffle:
-            raise ValueError(
-                "shuffle is True: nmf_accel goes through the components in order; for anything "
-                "else, take scikit-learn's NMF"
-            )
         if self.extrapolate and self.solver == "cd":
             raise ValueError(
                 "extrapolate is True, but solver='cd' takes the very iterations of scikit-learn's; "
                 "take solver='hals'"
             )
 
+    @property
+    def _shuffles(self) -> bool:
+        """Whether components are gone through in other orders: scikit-learn's, by its solver."""
+        return bool(self.shuffle) and self.solver == "cd"
+
+    def _taken(self, X: Any) -> Any:
+        """X as its loss takes it."""
+        loss = loss_called(self.beta_loss)
+        if is_sparse(X) and not loss.takes_sparse:
+            X = X.toarray()
+        if loss.positive and extreme(X, "min") == 0:
+            raise ValueError(
+                "When beta_loss <= 0 and X contains zeros, the solver may diverge. Please add "
+                "small values to X, or use a positive beta_loss."
+            )
+        return X
+
     def _project(self, X: Any, H: Any) -> Any:
         """W for X, the components H given."""
+        X = self._taken(X)
         if owner(H) != owner(X):
             H = on_host(H)
         l1, _, l2, _ = self._compute_regularization(X)
@@ -275,10 +254,3 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
         return tags
-
-
-def with_exact(problem: Problem, options: Options, result: Factorization) -> Factorization:
-    """A factorization with the H that is best for its W, and the error with that at the end."""
-    near = solve(problem, result.W, Penalty(options.l1_H, options.l2_H), near=result.H)
-    error = Point(problem, result.W[None, ...], near[None, ...], options.objective).error
-    return replace(result, H=near, errors=np.append(result.errors, error))

@@ -7,6 +7,7 @@ from typing import Any
 from ..intake import Given
 from .arrays import checked, elsewhere, on_host, stand_in
 from .estimator import NMF
+from .fitting import fitted
 
 
 def non_negative_factorization(
@@ -42,8 +43,8 @@ def non_negative_factorization(
     model._validate_params()
     X = checked(None, X)
     if update_H:
-        W, H, result = model._factorize(X, W, H)
-        return W, H, result.n_iter
+        found = fitted(model, X, W, H)
+        return found.W, found.H, found.n_iter
     if H is None:
         raise ValueError("with update_H=False, H must be given: the components")
     H = H if elsewhere(H) else Given(H, "H").raw().stored

@@ -336,15 +336,6 @@ def test_zero_rows_and_columns_in_the_estimator(X, beta):
     assert mine.reconstruction_err_ == pytest.approx(theirs.reconstruction_err_, rel=1e-4)
 
 
-def test_the_estimator_refuses_what_nmf_does():
-    sklearn = pytest.importorskip("nmf_accel.sklearn")
-    options = {"solver": "mu", "init": "random"}
-    with pytest.raises(TypeError, match=r"is sparse, which the divergence with β = 0\.5"):
-        sklearn.NMF(2, beta_loss=0.5, **options).fit(csr_array(np.eye(5)))
-    with pytest.raises(ValueError, match="zero entries, first at"):
-        sklearn.NMF(2, beta_loss=0, **options).fit(np.eye(5))
-
-
 def test_memory_does_not_grow_with_the_matrix():
     """Of an iteration, beside what is as large as the factors."""
     A = np.random.default_rng(0).random((200, 20_000)) + 0.1

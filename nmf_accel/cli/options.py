@@ -10,6 +10,7 @@ import click
 
 from .. import datasets
 from ..backends import VARIABLE
+from ..intake import UNKNOWN
 from ..options import COMMON, Option
 
 backend_option = click.option(
@@ -111,6 +112,7 @@ def _zeros(ctx: click.Context, parameter: click.Parameter, value: bool) -> str:
 def known_options(command: Any) -> Any:
     """What of the data is known, and what counts how much."""
     for option in (
+        declared_option("unknown", UNKNOWN),
         click.option(
             "--zeros-missing",
             "zeros",

@@ -139,9 +139,12 @@ def first_state(
     loss: Loss, A: Matrix, facts: tuple[Any, ...], rows: Side, columns: Side, W0: Array, H0: Array
 ) -> State:
     """The loop's first state from W0 (R, m, d) and H0 (R, d, n) over all rows and columns."""
-    library, Wt = A.library, W0.mT
-    carried, _ = loss.settle(A, facts, H0, Wt, None, record=False)
-    return columns.keep(library, H0), rows.keep(library, Wt), *carried
+    H, Wt = Frame(rows, columns).keep(A.library, H0, W0.mT)
+    # Zero rows and columns that are left out still act at the start, see `Frame`; those of which
+    # nothing is known do not.
+    start = (H0, W0.mT) if loss.arranges else (H, Wt)
+    carried, _ = loss.settle(A, facts, *start, None, record=False)
+    return H, Wt, *carried
 
 
 def whole_factors(

@@ -33,6 +33,7 @@ def sweep(
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
+    unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
     memory: int | None = None,
@@ -57,7 +58,7 @@ def sweep(
         So many, from 0; or which.
     reference : (m, n) array, optional
         What A should have been (the images without noise): ‖reference − W H‖_F is reported.
-    missing, weights, dtype, backend
+    missing, weights, zeros, unknown, dtype, backend
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device; by default 80 % of what is free.
@@ -90,7 +91,7 @@ def sweep(
     """
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
-    given = Given(A, missing=missing, weights=weights, zeros=zeros)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     problem = prepare(given, dtype, backend, objective=runs[0].objective)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, runs, Packing(problem, memory), keep)

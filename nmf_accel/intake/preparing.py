@@ -94,6 +94,8 @@ def _known(
         for what, side in (("row", frame.rows), ("column", frame.columns)):
             if what in wanted:
                 _refuse_unknown(given.name, what, side)
+    if frame.rows.left_out.size == raw.shape[0]:
+        frame = Frame.whole(raw.shape)  # no loop will run, and backends take no empty arrays
     if isinstance(raw, RawDense):  # of a sparse one they are all alike
         weights = known.cut(frame).stored
     A, mean = weigh(backend.matrix(raw.cut(frame)), weights)

@@ -75,6 +75,8 @@ TABLES = {
     "sweep": Table([by("test_sweep.py", "-k", "numpy")], tables.sweep),
     "sparse": Table([by("test_sparse.py")], tables.sparse),
     "losses": Table([by("test_losses.py", "-k", "numpy or sparse")], tables.losses),
+    "missing": Table([by("test_missing.py")], tables.missing),
+    "ratings": Table([by("test_missing.py")], tables.ratings),
     "auto": Table([by("test_auto.py")], tables.auto),
     "outside": Table([by("test_outside.py", "-k", "numpy")], tables.outside),
 }

@@ -197,6 +197,49 @@ def losses(rows):
     return table(["loss, A, rank", "one thread", "two"], lines)
 
 
+def missing(rows):
+    """Seconds; of the multiplicative updates, those that all had where they did not suffice."""
+    solvers = {
+        "`mu`": "mu",
+        "weighted updates": "weighted mu",
+        "`hals`": "hals",
+        "`hals`, inner 3": "hals, inner 3",
+        "extrapolated": "extrapolated",
+        "extrapolated, inner 3": "extrapolated, inner 3",
+    }
+
+    def cell(row, solver):
+        if solver in row["seconds_to"]:
+            return f"{row['seconds_to'][solver]:.2g}"
+        return f"> {row['limits']['mu']:g}" if solver.endswith("mu") else NOTHING
+
+    dense = [row for row in rows if "part" in row]
+    lines = [[f"{row['part']:.0%}", *(cell(row, x) for x in solvers.values())] for row in dense]
+    return table(["missing", *solvers], lines)
+
+
+def ratings(rows):
+    """Sentences."""
+    by_threads = {row["threads"]: row for row in rows if "threads" in row and "within" in row}
+    row = by_threads["all"]
+    memory = " and ".join(f"{row['memory'][x]:.1f}" for x in ("compiled", "NumPy's own"))
+    text = (
+        f"Ratings, {by_size(row['shape'])}, {row['stored']:,} known, rank {row['rank']}, `hals` "
+        f"extrapolated, inner 3: memory at its peak is {memory} times that of A and the factors, "
+        "`compiled` and with NumPy alone."
+    )
+    if row["within"]:
+        exact, _, own, _ = (f"{x:g}" for x in row["within"])
+        times = (f"{by_threads[x]['ratios']['seconds']:.1f}" for x in ("all", 1))
+        text += (
+            " The error of what was held out comes within 2 % of the best of a descent that is "
+            f"exact for each column after {own} iterations to its {exact}, in "
+            f"{' and '.join(times)} times its time, on two threads and on one, which it has."
+        )
+    (_, ends) = row["held_out"].items()
+    return [f"{text} {ends[0].capitalize()} it is {row['ratios']['held out']:.3f} of that best."]
+
+
 def taken(row):
     """What 'auto' takes now, whatever it took then, as ``test_auto.py`` calls it."""
     choice = fastest(backends.get(row["backend"]), row["chosen"]["dtype"], row["products"])

@@ -43,6 +43,7 @@ def nmf(
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
+    unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
     progress: bool = False,
@@ -120,6 +121,9 @@ def nmf(
     zeros : {'zero', 'missing'}
         What a sparse A does not store: zeros, or entries that are not known, as of ratings; then
         memory grows with what it stores, and zeros that it stores are known.
+    unknown : {'refuse', 'zero'}
+        What becomes of a row or a column of A of which nothing is known: an error that names it;
+        or that row of W, or column of H, is zero, and all else as if A were without it.
     dtype : {'float64', 'float32'}, optional
         Precision to compute in. By default float32 for float16 and float32 data, else float64.
     backend : str, optional
@@ -176,7 +180,7 @@ def nmf(
     0.4111546
     """
     options = Options.among(locals())  # first of all: there is nothing but the arguments yet
-    given = Given(A, missing=missing, weights=weights, zeros=zeros)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     # Where something is held, a row or column that is zero in A need not be zero in W H.
     free = W_fixed is None and H_fixed is None
     problem = prepare(given, dtype, backend, objective=options.objective, drop=free)

@@ -82,6 +82,7 @@ def project(
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
+    unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -100,8 +101,8 @@ def project(
         As for `nmf`; it may be zero.
     W : (m, d) array
         The components, non-negative, such as ``nmf(…).W``.
-    loss, missing, weights, zeros
-        As for `nmf`.
+    loss, missing, weights, zeros, unknown
+        As for `nmf`, but that a row of which nothing is known is left out in any case.
     l1, l2 : float
         Weights of the penalties on H, >= 0; `l1_H` and `l2_H` of `nmf`.
     tol, max_iter
@@ -142,7 +143,7 @@ def project(
     """
     penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
     objective = loss_called(COMMON["loss"].checked("loss", loss))
-    given = Given(A, missing=missing, weights=weights, zeros=zeros)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     problem = prepare_whole(given, dtype, backend, objective=objective)
     with problem.backend.scope(problem.A):
         (rows, d), m = Given(W, "W").raw().shape, problem.shape[0]

@@ -136,6 +136,8 @@ class Factorization:
     def complete(self) -> NDArray[Any]:
         """A, with W H in the place of its entries that are not known: (m, n), of NumPy.
 
+        Where nothing is known of a row or a column (``unknown='zero'``), W H is zero: no estimate.
+
         Raises
         ------
         ValueError

@@ -10,6 +10,7 @@ import click
 
 from .. import datasets
 from ..backends import VARIABLE
+from ..intake import UNKNOWN
 from ..options import COMMON, Option
 
 backend_option = click.option(
@@ -112,6 +113,7 @@ def _zeros(ctx: click.Context, parameter: click.Parameter, value: bool) -> str:
 def known_options(command: Any) -> Any:
     """What of the data and of the factors is known, and what counts how much."""
     for option in (
+        declared_option("unknown", UNKNOWN),
         click.option(
             "--h-fixed", "H_fixed", callback=matrix_file, metavar="FILE", help="First rows of H."
         ),

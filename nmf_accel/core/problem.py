@@ -127,13 +127,18 @@ class Problem:
         """W (R, m, d) and H (R, d, n) of a state, on the device."""
         backend, frame, (H, Wt, *_) = self.backend, self.frame, state
         fused = backend.fused(whole_factors)
-        return fused(backend, frame.rows.source, frame.columns.source, H, Wt)
+        W, H = fused(backend, frame.rows.source, frame.columns.source, H, Wt)
+        return self.fixed.into(backend, W, H, self.dtype)  # also where nothing is known of A
 
     def factors_of(self, state: State, slot: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of the run in a slot of a state, on the device, copied."""
         backend, frame, (H, Wt, *_) = self.backend, self.frame, state
         fused, slots = backend.fused(factors_of), np.asarray([slot])
-        return fused(backend, frame.rows.source, frame.columns.source, H, Wt, slots)
+        W, H = fused(backend, frame.rows.source, frame.columns.source, H, Wt, slots)
+        if not self.fixed:
+            return W, H
+        W, H = self.fixed.into(backend, W[None, ...], H[None, ...], self.dtype)
+        return W[0, ...], H[0, ...]
 
     def __repr__(self) -> str:
         m, n = self.shape
@@ -144,9 +149,12 @@ def first_state(
     loss: Loss, A: Matrix, facts: tuple[Any, ...], rows: Side, columns: Side, W0: Array, H0: Array
 ) -> State:
     """The loop's first state from W0 (R, m, d) and H0 (R, d, n) over all rows and columns."""
-    library, Wt = A.library, W0.mT
-    carried, _ = loss.settle(A, facts, H0, Wt, None, record=False)
-    return columns.keep(library, H0), rows.keep(library, Wt), *carried
+    H, Wt = Frame(rows, columns).keep(A.library, H0, W0.mT)
+    # Zero rows and columns that are left out still act at the start, see `Frame`; those of which
+    # nothing is known do not.
+    start = (H0, W0.mT) if loss.arranges else (H, Wt)
+    carried, _ = loss.settle(A, facts, *start, None, record=False)
+    return H, Wt, *carried
 
 
 def whole_factors(
@@ -199,8 +207,10 @@ class Point:
 
     def _violation2_of_learned(self) -> Array:
         """The same of the components that are learned, squared."""
-        *_, H, Wt = self._here
-        backend, models = self.problem.backend, self.loss.whole_models(*self._here)
+        A, facts, frame, *whole = self._here
+        backend, loss = self.problem.backend, self.loss
+        H, Wt = frame.keep(backend, *whole)
+        models = loss.model(A, facts, Wt, H), loss.model(A.T, facts, H, Wt)
         factors, masks = (H, Wt), self.problem.fixed.masks(H.shape[1])
 
         def residual(half: Half) -> Array:

@@ -2,10 +2,11 @@
 
 from .checks import check_entries, working_dtype
 from .factors import checked_factor, hold, starting_factors
-from .given import Given, fingerprint
+from .given import UNKNOWN, Given, fingerprint
 from .preparing import prepare, prepare_whole
 
 __all__ = [
+    "UNKNOWN",
     "Given",
     "check_entries",
     "checked_factor",

@@ -17,6 +17,11 @@ from ..options import choice
 from ..types import Array
 
 ZEROS = choice("zero", "What a sparse matrix does not store.", ("zero", "missing"))
+UNKNOWN = choice(
+    "refuse",
+    "A row or column of which nothing is known: refuse, or hold at zero.",
+    ("refuse", "zero"),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,6 +40,8 @@ class Given:
         Of its entries: numbers, or whether an entry is known.
     zeros : {'zero', 'missing'}
         What the entries are that a sparse matrix does not store.
+    unknown : {'refuse', 'zero'}
+        What becomes of a row or a column of which nothing is known.
     """
 
     passed: Any
@@ -42,6 +49,7 @@ class Given:
     missing: float | None = None
     weights: Any = None
     zeros: str = "zero"
+    unknown: str = "refuse"
 
     @cached_property
     def library(self) -> str | None:
@@ -154,8 +162,7 @@ def weighed(given: Given) -> tuple[Raw, Any]:
     Raises
     ------
     TypeError, ValueError
-        If the weights are not finite and non-negative, or have another shape; if it is sparse, or
-        nothing of a row or a column is known.
+        If the weights are not finite and non-negative, or have another shape; if it is sparse.
     """
     raw, name, passed = given.raw(), given.name, given.passed
     if ZEROS.checked("zeros", given.zeros) == "missing":
@@ -185,7 +192,6 @@ def weighed(given: Given) -> tuple[Raw, Any]:
         if given.weights is None and bool(xp.all(M > 0)):
             return raw, None
         A = xp.where(M > 0, A, xp.zeros_like(A))
-        _refuse_unknown(name, *(library.to_numpy(xp.any(M > 0, axis=axis)) for axis in (1, 0)))
     return RawDense(A, library), M
 
 
@@ -198,20 +204,7 @@ def _observed(given: Given, raw: Raw) -> Raw:
         )
     if given.missing is not None or given.weights is not None:
         raise TypeError("zeros is 'missing', which goes with neither missing= nor weights=")
-    known = (np.isin(np.arange(n), kept) for n, kept in zip(raw.shape, raw.nonzero(), strict=True))
-    _refuse_unknown(name, *known)
     return raw
-
-
-def _refuse_unknown(name: str, *known: Any) -> None:
-    """Raise for the first row, or the first column, of which nothing is known."""
-    for what, of_each in zip(("row", "column"), known, strict=True):
-        nothing = np.flatnonzero(~of_each)
-        if nothing.size:
-            raise ValueError(
-                f"nothing is known of {nothing.size} {what}{'s' * (nothing.size > 1)} of {name}, "
-                f"the first being {what} {nothing[0]}; leave them out"
-            )
 
 
 def _checked_weights(weights: Any, shape: tuple[int, ...], name: str) -> Any:

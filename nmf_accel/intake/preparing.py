@@ -9,9 +9,9 @@ import numpy as np
 from ..backends import Backend, resolve
 from ..core.problem import Problem
 from ..losses import FROBENIUS, Loss
-from ..matrices import Frame, Matrix, Raw, weigh
+from ..matrices import Frame, Matrix, Raw, RawDense, Side, weigh
 from .checks import check_entries, check_for, working_dtype
-from .given import Given, weighed
+from .given import UNKNOWN, Given, weighed
 
 
 def prepare(
@@ -30,7 +30,8 @@ def prepare(
     Raises
     ------
     ValueError, TypeError
-        If it is not a real, finite, non-negative matrix with a non-zero entry.
+        If it is not a real, finite, non-negative matrix with a non-zero entry, or nothing is known
+        of a row or a column and that is refused.
     nmf_accel.BackendError
         If the backend cannot run here, or takes no matrices of its kind.
     """
@@ -39,8 +40,10 @@ def prepare(
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
         check_for(objective, raw, given.name, weights)
-        if weights is not None or not objective.arranges:
-            return _as_it_is(raw, given.name, chosen, mean, weights)
+        if weights is not None:
+            return _known(raw, weights, given, chosen, ("row", "column"))
+        if not objective.arranges:
+            return _as_it_is(raw, given.name, chosen, mean)
         A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
         return _problem(given.name, chosen, A, frame, mean)
 
@@ -52,13 +55,18 @@ def prepare_whole(
     *,
     objective: Loss = FROBENIUS,
 ) -> Problem:
-    """The same for few products: all of it, as it is. It may be zero everywhere."""
+    """The same for few products: all of it, as it is. It may be zero everywhere.
+
+    Of what is not known, rows are left out in any case: nothing is to be found for them.
+    """
     raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "")
         check_for(objective, raw, given.name, weights)
-        return _as_it_is(raw, given.name, chosen, mean, weights)
+        if weights is not None:
+            return _known(raw, weights, given, chosen, ("column",))
+        return _as_it_is(raw, given.name, chosen, mean)
 
 
 def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
@@ -69,11 +77,40 @@ def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
     return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
 
 
-def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float, weights: Any) -> Problem:
-    A = backend.matrix(raw)
-    if weights is not None:
-        A, mean = weigh(A, weights)
-    return _problem(name, backend, A, Frame.whole(raw.shape), mean)
+def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
+    return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
+
+
+def _known(
+    raw: Raw, weights: Any, given: Given, backend: Backend, wanted: tuple[str, ...]
+) -> Problem:
+    """What is known of a matrix, without the rows and columns of which nothing is.
+
+    Of those it `wanted` that is refused, unless they may be zero.
+    """
+    known = RawDense(weights, raw.library) if isinstance(raw, RawDense) else raw
+    frame = known.frame()
+    if UNKNOWN.checked("unknown", given.unknown) == "refuse":
+        for what, side in (("row", frame.rows), ("column", frame.columns)):
+            if what in wanted:
+                _refuse_unknown(given.name, what, side)
+    if frame.rows.left_out.size == raw.shape[0]:
+        frame = Frame.whole(raw.shape)  # no loop will run, and backends take no empty arrays
+    if isinstance(raw, RawDense):  # of a sparse one they are all alike
+        weights = known.cut(frame).stored
+    A, mean = weigh(backend.matrix(raw.cut(frame)), weights)
+    return _problem(given.name, backend, A, frame, mean)
+
+
+def _refuse_unknown(name: str, what: str, side: Side) -> None:
+    """Raise for the first row, or column, of which nothing is known."""
+    nothing = side.left_out
+    if nothing.size:
+        raise ValueError(
+            f"nothing is known of {nothing.size} {what}{'s' * (nothing.size > 1)} of {name}, the "
+            f"first being {what} {nothing[0]}; leave them out, or hold them at zero by "
+            "unknown='zero'"
+        )
 
 
 def _problem(name: str, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:

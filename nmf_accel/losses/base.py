@@ -34,9 +34,9 @@ class Loss(ABC):
     by_columns: ClassVar[bool] = False
     """Whether what it carries is the same for all columns of H, so that these go in blocks."""
     arranges: ClassVar[bool] = False
-    """Whether rows and columns of A may be left out of the loop, and moved, see `Frame`.
+    """Whether zero rows and columns of A may be left out of the loop, and moved, see `Frame`.
 
-    If so, `whole_value` and `whole_models` have to account for them.
+    If so, `whole_value` and `whole_violation2` have to account for them.
     """
 
     symbol: ClassVar[str] = "the loss"
@@ -142,13 +142,8 @@ class Loss(ABC):
         self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
     ) -> NDArray[np.float64]:
         """The value at any H (R, d, n) and Wt (R, d, m) of the matrix as it was given: (R,)."""
+        H, Wt = frame.keep(A.library, H, Wt)  # of the others nothing is known
         return np.asarray(A.library.to_numpy(self.value(A, facts, H, Wt)), dtype=np.float64)
-
-    def whole_models(
-        self, A: Matrix, facts: tuple[float, ...], frame: Frame, H: Array, Wt: Array
-    ) -> tuple[Model, Model]:
-        """The models for H and for Wt there, over all rows and columns of the matrix as given."""
-        return self.model(A, facts, Wt, H), self.model(A.T, facts, H, Wt)
 
     def whole_violation2(
         self,
@@ -160,7 +155,8 @@ class Loss(ABC):
         penalties: Penalties,
     ) -> Array:
         """The squared norm there of the projected gradients of both factors, of each run: (R,)."""
-        models = self.whole_models(A, facts, frame, H, Wt)
+        H, Wt = frame.keep(A.library, H, Wt)
+        models = self.model(A, facts, Wt, H), self.model(A.T, facts, H, Wt)
         return violations2(A.library, H, Wt, models, penalties)
 
     def __repr__(self) -> str:

@@ -188,10 +188,13 @@ def stored_parts(
 ) -> tuple[Array, Array, Array]:
     """`divergence_parts` at β = 1, from the entries of P where A stores one, and the sum of all."""
     xp = library.xp
-    raw = A.sampled(Y, X)
+    # A value is computed in float64: near an exact fit, most of it cancels.
+    precise = xp.float64 if record else Y.dtype
+    raw = A.sampled(*(xp.astype(F, precise, copy=False) for F in (Y, X)))
     P = xp.maximum(raw, floor)
     ratio = A.stored / P
-    N, D, value = A.left_with(ratio, Y), xp.sum(Y, axis=-1, keepdims=True), xp.zeros(Y.shape[0])
+    N = A.left_with(xp.astype(ratio, Y.dtype, copy=False), Y)
+    D, value = xp.sum(Y, axis=-1, keepdims=True), xp.zeros(Y.shape[0])
     if record:
         # Where A is zero, d is p: the sum of all of P without that of the entries stored.
         kept = xp.sum(raw, axis=-1, dtype=xp.float64)

@@ -99,6 +99,12 @@ def known_rest(
     library: Library, A: Matrix, Y: Array, X: Array, record: bool
 ) -> tuple[Array, Array]:
     """`rest_parts` where only the entries that A stores are known."""
-    rest = A.stored - A.sampled(Y, X)
-    value = library.xp.sum(rest**2, axis=-1, dtype=library.xp.float64)
+    rest = A.sampled(Y, X)
+    rest *= -1  # in place, for it is as large as A
+    rest += A.stored
+    blocks = (
+        rest[:, k : k + library.block_entries]
+        for k in range(0, rest.shape[1], library.block_entries)
+    )
+    value = sum(library.xp.sum(x**2, axis=-1, dtype=library.xp.float64) for x in blocks)
     return A.left_with(rest, Y), value

@@ -75,6 +75,9 @@ class Frame:
     a zero column the same column of H; they act on nothing but the Gram matrix of the start. So
     the loop runs on the other rows and columns alone. (Where a component dies in the very first
     half-step of 'hals', they would act until it revives.)
+
+    Of a matrix with entries that are not known, those of which nothing is are left out: they are
+    no part of the loss, and zero in the end.
     """
 
     rows: Side
@@ -84,6 +87,10 @@ class Frame:
     def whole(cls, shape: tuple[int, int]) -> Frame:
         """Of a matrix of which all is kept."""
         return cls(*map(Side, shape))
+
+    def keep(self, library: Library, H: Array, Wt: Array) -> tuple[Array, Array]:
+        """What is kept of H (R, d, n) and of Wt (R, d, m)."""
+        return self.columns.keep(library, H), self.rows.keep(library, Wt)
 
     @property
     def shape(self) -> tuple[int, int]:

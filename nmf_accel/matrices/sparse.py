@@ -91,21 +91,20 @@ class Sparse(Matrix):
         """The rows and the columns of the entries stored."""
         xp, T = self.library.xp, self.transposed
         counts = T.indptr[1:] - T.indptr[:-1]
-        lines = xp.repeat(xp.arange(counts.shape[0], dtype=T.indices.dtype), counts)
+        # In 32 bits, whatever the indices have: this is as long as A.
+        lines = xp.repeat(xp.arange(counts.shape[0], dtype=xp.int32), counts)
         return (lines, T.indices) if T.format == "csc" else (T.indices, lines)
 
     def sampled(self, Y: Array, X: Array) -> Array:
         xp, (rows, columns) = self.library.xp, self._places
         Yt, Xt = (self.library.ascontiguous(F.mT) for F in (Y, X))
         step = max(self.library.block_entries // (Y.shape[0] * Y.shape[1]), 1)
-        found = []
+        # Filled in block by block: to put the blocks together would take as much memory again.
+        sampled: Array = xp.empty((Y.shape[0], rows.shape[0]), dtype=Y.dtype)
         for k in range(0, rows.shape[0], step):
-            y, x = (
-                xp.take(Yt, rows[k : k + step], axis=1),
-                xp.take(Xt, columns[k : k + step], axis=1),
-            )
-            found.append(xp.vecdot(y, x))
-        sampled: Array = xp.concat([xp.zeros((Y.shape[0], 0), dtype=Y.dtype), *found], axis=-1)
+            block = slice(k, k + step)
+            y, x = xp.take(Yt, rows[block], axis=1), xp.take(Xt, columns[block], axis=1)
+            sampled[:, block] = xp.vecdot(y, x)
         return sampled
 
     def left_with(self, stored: Array, Y: Array) -> Array:

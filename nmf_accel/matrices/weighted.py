@@ -56,12 +56,12 @@ class Observed(Sparse):
 
 
 def weigh(A: Matrix, weights: Any) -> tuple[Matrix, float]:
-    """A matrix with weights of its entries, and the mean of what is known."""
+    """A matrix with weights of its entries, and the mean of what is known: 0 if nothing is."""
     library, xp = A.library, A.library.xp
     if isinstance(A, Sparse):
-        mean = float(xp.sum(A.stored, dtype=xp.float64)) / A.entries
+        mean = float(xp.sum(A.stored, dtype=xp.float64)) / max(A.entries, 1)
         return Observed(A.matrix, A.transposed, library, A.squares), mean
     assert isinstance(A, Dense)
     M: Any = library.asarray(weights, A.dtype)
     total = float(xp.sum(M, dtype=xp.float64))
-    return Weighted(A.array, library, M), float(library.inner(M, A.array)) / total
+    return Weighted(A.array, library, M), float(library.inner(M, A.array)) / (total or 1.0)

@@ -35,6 +35,7 @@ def sweep(
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
+    unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
     memory: int | None = None,
@@ -59,7 +60,7 @@ def sweep(
         So many, from 0; or which.
     reference : (m, n) array, optional
         What A should have been (the images without noise): ‖reference − W H‖_F is reported.
-    W_fixed, H_fixed, missing, weights, zeros, dtype, backend
+    W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device; by default 80 % of what is free.
@@ -92,7 +93,7 @@ def sweep(
     """
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
-    given = Given(A, missing=missing, weights=weights, zeros=zeros)
+    given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     free = W_fixed is None and H_fixed is None
     problem = prepare(given, dtype, backend, objective=runs[0].objective, drop=free)
     problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed)

@@ -72,3 +72,17 @@ def test_what_is_refused():
     )
     assert "A has " in run("fit", "nan.npy", "--rank", 3, status=2)
     assert "but A is dense" in run("fit", "a.npy", "--rank", 3, "--zeros-missing", status=2)
+
+
+def test_a_column_of_which_nothing_is_known():
+    known = KNOWN & (np.arange(KNOWN.shape[1]) != 4)
+    np.save("nan.npy", np.where(known, A, np.nan))
+    given = ("nan.npy", "--missing", "nan", "--max-iter", 5, "--backend", "numpy")
+    output = run("fit", *given, "--rank", 3, status=2)
+    assert "nothing is known of 1 column of A, the first being column 4" in output
+    run("fit", *given, "--rank", 3, "--unknown", "zero", "--out", "out")
+    H = Factorization.load("out/factorization.npz").H
+    np.testing.assert_array_equal(H.any(axis=0), np.arange(A.shape[1]) != 4)
+    run("sweep", *given, "--ranks", 3, "--seeds", 1, "--unknown", "zero", "--out", "runs")
+    H = Factorization.load("runs/factors/rank-3-seed-0.npz").H
+    np.testing.assert_array_equal(H.any(axis=0), np.arange(A.shape[1]) != 4)

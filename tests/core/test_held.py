@@ -245,6 +245,19 @@ def test_what_is_held_is_written_down():
     assert "held" not in nmf(A, D, max_iter=1, backend="numpy").settings
 
 
+def test_what_is_held_stays_where_nothing_is_known():
+    known = RNG.random((M, N)) < 0.8
+    known[7], known[:, 9] = False, False
+    options = {"weights": known, "unknown": "zero", "solver": "hals", "backend": "numpy"}
+    result = nmf(A, D, max_iter=20, **options, **FIXED)
+    (packed,) = sweep(A, [D], 1, max_iter=20, **options, **FIXED).factorizations.values()
+    for found in (result, packed):
+        np.testing.assert_array_equal(found.W[:, :2], W_FIXED)
+        np.testing.assert_array_equal(found.H[[1, 3]], H_FIXED[[1, 3]])
+        assert not found.W[7, 2:].any()
+        assert not found.H[[0, 2, 4], 9].any()
+
+
 def test_nothing_is_held_by_nan_alone():
     plain = nmf(A, D, max_iter=10, backend="numpy")
     none = nmf(A, D, max_iter=10, backend="numpy", W_fixed=np.full((M, 3), np.nan))

@@ -439,3 +439,22 @@ def test_packed_runs_of_a_sparse_matrix():
     settings = {"loss": 1, "max_iter": 20}
     result = sweep(A, [3], seeds=3, backend="numpy", keep="all", **settings)
     assert_equals_single_runs(result, A, "numpy", **settings)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("order", [csr_array, csc_array])
+def test_near_an_exact_fit_of_a_sparse_matrix_float32_tells_what_is_left(order):
+    """Of six components side by side, so that W H is zero where A is, but for next to nothing."""
+    rng, (m, n, d), off = np.random.default_rng(0), (600, 500, 6), 1e-5
+    W, H = rng.gamma(2, 1, (m, d)), rng.gamma(2, 1, (d, n))
+    W *= np.arange(m)[:, None] % d == np.arange(d)
+    H *= np.arange(n) % d == np.arange(d)[:, None]
+    A = (W @ H).astype(np.float32)
+    W, H = (
+        (x * (1 + off * rng.normal(size=x.shape)) + off**2 / 10).clip(0).astype(np.float32)
+        for x in (W, H)
+    )
+    problem = prepare(Given(order(A)), backend="numpy", objective=Divergence(1.0))
+    found = Divergence(1.0).value(problem.A, (1e-9,), H[None], W.T[None].copy())
+    expected = divergence(A, W.astype(float) @ H.astype(float), 1)
+    assert found[0] == pytest.approx(float(expected), rel=1e-3)

@@ -216,13 +216,15 @@ def _stored_parts(  # type: ignore[no-untyped-def]
     value = 0.0
     for i in range(start, stop):
         for e in range(indptr[i], indptr[i + 1]):
-            j, raw = indices[e], left.dtype.type(0)
+            # In float64: near an exact fit, most of the value cancels against the sum of all of P.
+            j, raw = indices[e], 0.0
             for k in range(left.shape[1]):
-                raw += left[i, k] * right[j, k]
-            p = max(raw, floor)
-            ratio = data[e] / p
+                raw += np.float64(left[i, k]) * np.float64(right[j, k])
+            p = max(raw, np.float64(floor))
+            exact = data[e] / p
             if record:
-                value += p * (ratio * np.log(ratio) - (ratio - 1)) - raw
+                value += p * (exact * np.log(exact) - (exact - 1)) - raw
+            ratio = left.dtype.type(exact)
             if along:
                 for k in range(left.shape[1]):
                     into[i - start, k] += ratio * right[j, k]

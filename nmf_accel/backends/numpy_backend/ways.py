@@ -122,7 +122,9 @@ def way_for(A: Matrix, factors: Array, machine: Machine, *, apart: bool = True) 
     Threads of ours share all the work, BLAS's only dense products, which are about half of it.
     """
     together, rank = factors.shape[:2]
-    by_blas = ByBLAS(machine.of_blas(2 * A.entries * together * rank))
+    # BLAS multiplies with a dense A alone; beside a sparse one, the factors with each other.
+    entries = rank * max(A.shape) if isinstance(A, Sparse) else A.entries
+    by_blas = ByBLAS(machine.of_blas(2 * entries * together * rank))
     for choose in (by_runs, by_columns, by_products)[not apart :]:
         way = choose(A, together, rank, machine)
         if way and (isinstance(A, Sparse) or 2 * way.several > by_blas.several):

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import shared, threads, ways
 from nmf_accel.backends.numpy_backend.ways import ByBLAS, ByColumns, ByProducts, ByRuns, Machine
-from nmf_accel.matrices import Dense, RawSparse
+from nmf_accel.matrices import Dense, RawSparse, weigh
 
 NUMPY = backends.get("numpy")
 SILENT = Machine(64, holds=False)
@@ -58,6 +58,13 @@ def test_on_two_cores():
     assert chosen(TEXT, 1, 16, two) == ByProducts(2)
     assert chosen(TEXT, 1, 500, two) == ByBLAS(2)  # most work is between the products with A
     assert chosen(sparse(50, 40, 60), 1, 1, two) == ByBLAS(1)
+
+
+def test_beside_a_sparse_matrix_blas_has_threads_for_products_of_factors_alone():
+    """Its own products, of what is known, are not BLAS's, whose threads would be in the way."""
+    known, _ = weigh(sparse(6_000, 4_000, 900_000), 1.0)
+    assert chosen(known, 1, 16, Machine(2)) == ByBLAS(1)
+    assert chosen(known, 1, 64, Machine(64)) == ByBLAS(5)
 
 
 def test_many_cores_are_given_what_keeps_them_at_work():

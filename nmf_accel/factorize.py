@@ -27,6 +27,7 @@ def nmf(
     check_every: int = 10,
     delta: float | None = None,
     loss: str | float = "frobenius",
+    folds: int | None = None,
     solver: str = "mu",
     inner: int | None = None,
     extrapolate: bool | None = None,
@@ -83,6 +84,10 @@ def nmf(
         What is minimized: ½‖A − W H‖², or a β-divergence D(A | W H) with 'mu' (Févotte & Idier);
         a number is its β, 1 for Kullback and Leibler's (counts), 0 for Itakura and Saito's (power
         spectra; A > 0). A sparse A goes with 'frobenius' and 'kullback-leibler'.
+    folds : int, optional
+        For cross-validation (Wold 1978): the known entries are in so many folds, drawn one by one
+        by a hash of their place; the run of a seed leaves out fold `seed` mod `folds`, and its
+        error there is ``result.held_out``. A sparse A needs ``zeros='missing'``.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
         least squares by block principal pivoting, accelerated projected gradient, or what was
@@ -183,7 +188,8 @@ def nmf(
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     # Where something is held, a row or column that is zero in A need not be zero in W H.
     free = W_fixed is None and H_fixed is None
-    problem = prepare(given, dtype, backend, objective=options.objective, drop=free)
+    how: dict[str, Any] = {"objective": options.objective, "folds": options.folds}
+    problem = prepare(given, dtype, backend, drop=free, **how)
     problem = hold(problem, [options.rank], W_fixed, H_fixed)
     return factorize(problem, options, W0, H0, callback, progress, given)
 
@@ -215,6 +221,7 @@ def factorize(
     sized = nullcontext() if callback else backend.sized_for(product)
     with backend.scope(problem.A), sized, memory_for(problem, options):
         starts = starting_factors(problem, options, W0, H0)
+        problem = problem.leaving_out([options.seed], options.folds)
         batch = batch_of(problem, options, *starts, checked=callback is not None)
         records = batch.records
         try:

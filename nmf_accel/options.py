@@ -161,6 +161,14 @@ class Options:
         tables=(LOSSES,),
         before="frobenius",
     ).field()
+    folds: int | None = Option(
+        None,
+        "Cross-validation: leave one of so many folds of the entries out, fold seed mod folds.",
+        int,
+        "from 2 to 255",
+        low=2,
+        high=256,
+    ).field()
     solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
     inner: int | None = whole(
         None, "Repeats with the same products with A. [default: by solver]", 1
@@ -261,6 +269,7 @@ class OptionKeywords(TypedDict, total=False):
     check_every: int
     delta: float | None
     loss: str | float
+    folds: int | None
     solver: str
     inner: int | None
     extrapolate: bool | None

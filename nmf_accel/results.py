@@ -68,6 +68,9 @@ class Factorization:
     settings : mapping
         The options of `nmf`, settled for this data; dtype, shape, backend, device, versions, and
         whatever was said of the data.
+    held_out : float, optional
+        With `folds`, of the entries that the run left out: the root of the mean (by their weights)
+        squared difference to W H; of another loss, of 2 d.
     W0, H0 : array, optional
         The starts, if they were given rather than drawn from the seed.
     given : optional
@@ -87,6 +90,7 @@ class Factorization:
     seconds_per_iteration: float
     flops_per_iteration: float
     settings: Mapping[str, Any] = field(default_factory=dict)
+    held_out: float | None = None
     W0: Any = None
     H0: Any = None
     given: Any = field(default=None, compare=False)
@@ -156,6 +160,7 @@ class Factorization:
             "error": self.error,
             "relative_error": self.relative_error if self.norm else None,
             "kkt": self.kkt,
+            "held_out": self.held_out,
             "iterations": self.n_iter,
             "converged": self.converged,
             "stopped_because": self.stopped_because,

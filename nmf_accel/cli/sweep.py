@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,15 @@ def draw(store: Store) -> None:
             plots.save(figure, store.path / f"sweep.{ending}")
 
 
+MEASURES = {
+    "error": "error",
+    "relative_error": "relative",
+    "held_out": "held out",
+    "reference_error": "clean error",
+}
+"""What is measured of a run, and what a table calls it."""
+
+
 def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:
     """Print every run, and what they say per rank."""
     table = sorted(result.table, key=lambda row: (row["rank"], row["seed"]))
@@ -170,21 +180,18 @@ def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:
     if not table:
         click.echo(f"no run in {folder} has finished yet")
         return
-    header = [
-        "rank",
-        "seed",
-        "error",
-        "relative",
-        "clean error",
-        "iterations",
-        "seconds",
-        "stopped",
-    ]
-    echo_table(header, [_cells(row) for row in table])
+    left_out = any(row.get("held_out") is not None for row in table)
+    shown = {name: word for name, word in MEASURES.items() if left_out or name != "held_out"}
+    header = ["rank", "seed", *shown.values(), "iterations", "seconds", "stopped"]
+    echo_table(header, [_cells(row, shown) for row in table])
     click.echo("")
     summary = summarize(table)
-    header = ["rank", "runs", "error: median", "min", "max", "clean error: median", "min", "max"]
-    names = [f"{x}_{y}" for x in ("error", "reference_error") for y in ("median", "min", "max")]
+    del shown["relative_error"]
+    statistics = ("median", "min", "max")
+    header = ["rank", "runs"]
+    for word in shown.values():
+        header += [f"{word}: median", "min", "max"]
+    names = [f"{name}_{statistic}" for name in shown for statistic in statistics]
     rows = [
         [str(row["rank"]), str(row["runs"]), *(_number(row[name]) for name in names)]
         for row in summary
@@ -195,9 +202,9 @@ def echo_runs(result: SweepResult, folder: Path, as_json: bool) -> None:
     click.echo(f"\n{len(table)} runs in {folder}; sweep.png shows them")
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, shown: Iterable[str]) -> list[str]:
     seconds, because = f"{row['seconds']:.3g}", row["stopped_because"]
-    errors = [_number(row[name]) for name in ("error", "relative_error", "reference_error")]
+    errors = [_number(row.get(name)) for name in shown]
     return [str(row["rank"]), str(row["seed"]), *errors, str(row["iterations"]), seconds, because]
 
 

@@ -17,6 +17,7 @@ from ..results import Factorization
 from ..stopping import relative
 from ..types import Array, State
 from .extrapolated import extrapolated_of
+from .folds import leaving_out
 from .iteration import StepOf, iteration_of
 from .loop import Loop, chunks
 from .problem import Point, Problem
@@ -68,6 +69,9 @@ class Batch:
         self.every = options.check_every if checked or options.tol else None
         self.ahead = 0.0 if checked or record_every > 1 else AHEAD
         loss, penalties, stop = problem.loss(options), options.penalties, options.stopping
+        step_of = step_of or step_for(options, loss)
+        if problem.left_out is not None:
+            step_of, own = leaving_out(step_of), (*own, problem.left_out)
         W0, H0 = problem.fixed.into(problem.backend, W0, H0, problem.dtype)
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
@@ -91,7 +95,7 @@ class Batch:
             penalties=penalties,
             record_every=record_every,
             watch=self.watch,
-            step_of=step_of or step_for(options, loss),
+            step_of=step_of,
             own=own,
         )
 
@@ -161,7 +165,11 @@ class Batch:
         problem, records = self.problem, self.records
         W, H = self.kept.get(r) or self._factors(r)
         own = {} if seed is None else {"seed": seed}
-        kkt = None
+        kkt = held_out = None
+        if problem.left_out is not None:
+            alone = replace(problem, left_out=problem.left_out[r : r + 1])
+            loss = problem.loss(self.options)
+            held_out = float(Point(alone, W[None, ...], H[None, ...], loss).held_out[0])
         if self.watch and self.watch.certifies and records.first is not None:
             kkt = float(relative(records.watched[r], records.first[r]))
         return Factorization(
@@ -172,6 +180,7 @@ class Batch:
             stride=records.every,
             norm=self.norm,
             kkt=kkt,
+            held_out=held_out,
             converged=bool(records.converged[r]),
             stopped_because=records.stopped_because[r],
             seconds=float(records.seconds[r]),

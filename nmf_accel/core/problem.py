@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..backends.base import Backend
 from ..losses import NONE, Loss, Penalties, violation2
-from ..matrices import Frame, Matrix, Side
+from ..matrices import Frame, Matrix, Seen, Side
 from ..matrices.frame import put_back
 from ..options import Options
 from ..starts import INITS, Factors
@@ -44,6 +45,8 @@ class Problem:
         Mean of all m n entries.
     fixed : Fixed
         The components that are held.
+    left_out : (R,) array, optional
+        The fold of A that each run leaves out.
     """
 
     backend: Backend
@@ -51,6 +54,7 @@ class Problem:
     frame: Frame
     mean: float
     fixed: Fixed = field(default_factory=Fixed)
+    left_out: Array | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -108,6 +112,18 @@ class Problem:
         Wt = self.frame.rows.keep(backend, backend.asarray(W, self.dtype).mT)
         return self.frame.columns.put_back(backend, self.A.left(Wt))
 
+    def leaving_out(self, seeds: Sequence[int], folds: int | None) -> Problem:
+        """The problem of runs with these seeds, that leave out one of so many folds each."""
+        if folds is None:
+            return self
+        left_out = (np.asarray(seeds) % folds).astype(np.uint8)
+        return replace(self, left_out=self.backend.xp.asarray(left_out))
+
+    @property
+    def seen(self) -> Matrix:
+        """A, as the runs see it."""
+        return self.A if self.left_out is None else Seen(self.A, self.left_out)
+
     def loss(self, options: Options) -> Loss:
         """What `options` minimize, on A."""
         return options.objective.on(self.A)
@@ -121,7 +137,7 @@ class Problem:
         backend, frame = self.backend, self.frame
         W0, H0 = (backend.asarray(x, self.dtype) for x in (W0, H0))
         fused = backend.fused(first_state)
-        return fused(loss, self.A, self.facts(loss), frame.rows, frame.columns, W0, H0)
+        return fused(loss, self.seen, self.facts(loss), frame.rows, frame.columns, W0, H0)
 
     def factors(self, state: State) -> tuple[Array, Array]:
         """W (R, m, d) and H (R, d, n) of a state, on the device."""
@@ -195,6 +211,16 @@ class Point:
         """The error of each run, ‖A − W H‖_F for the Frobenius loss: (R,)."""
         return self.loss.errors(self.loss.whole_value(*self._here))
 
+    @property
+    def held_out(self) -> NDArray[np.float64]:
+        """The root of the mean, over what each run leaves out, of what an error squares: (R,)."""
+        seen, facts, frame, *where = self._here
+        assert isinstance(seen, Seen)
+        rest = replace(seen, alone=True)
+        errors = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))
+        total: NDArray[np.float64] = self.problem.backend.to_numpy(rest.total_weight)
+        return errors / np.sqrt(total)
+
     @cached_property
     def kkt(self) -> NDArray[np.float64]:
         """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
@@ -227,7 +253,7 @@ class Point:
         """A, the facts, the frame, and H and Wt on the device."""
         problem = self.problem
         where = problem.on_device(self.W, self.H)
-        return problem.A, problem.facts(self.loss), problem.frame, *where
+        return problem.seen, problem.facts(self.loss), problem.frame, *where
 
     def __repr__(self) -> str:
         return f"<Point of {self.W.shape[0]} runs of {self.problem!r}>"

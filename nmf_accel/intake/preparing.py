@@ -21,11 +21,12 @@ def prepare(
     *,
     objective: Loss = FROBENIUS,
     drop: bool = True,
+    folds: int | None = None,
 ) -> Problem:
     """Check a matrix, choose its backend and dtype, and make it ready there for many products.
 
     For a loss that allows it, its zero rows and columns are left out, unless not `drop`, and others
-    may be moved.
+    may be moved. Where runs are to leave out `folds`, all that is not said to be unknown is known.
 
     Raises
     ------
@@ -40,8 +41,10 @@ def prepare(
     with chosen.scope(raw.stored):
         raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
         check_for(objective, raw, given.name, weights)
+        if folds is not None and weights is None:
+            weights = _all_known(raw, given.name)
         if weights is not None:
-            return _known(raw, weights, given, chosen, ("row", "column"))
+            return _known(raw, weights, given, chosen, ("row", "column"), folds)
         if not objective.arranges:
             return _as_it_is(raw, given.name, chosen, mean)
         A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
@@ -81,8 +84,23 @@ def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
     return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
 
 
+def _all_known(raw: Raw, name: str) -> Any:
+    """The weights of a matrix of which all is known."""
+    if not isinstance(raw, RawDense):
+        raise TypeError(
+            f"folds are of what is known, and zeros of {name} are, which is sparse; pass "
+            f"{name}.toarray(), or zeros='missing'"
+        )
+    return raw.library.xp.ones_like(raw.array)
+
+
 def _known(
-    raw: Raw, weights: Any, given: Given, backend: Backend, wanted: tuple[str, ...]
+    raw: Raw,
+    weights: Any,
+    given: Given,
+    backend: Backend,
+    wanted: tuple[str, ...],
+    folds: int | None = None,
 ) -> Problem:
     """What is known of a matrix, without the rows and columns of which nothing is.
 
@@ -98,7 +116,7 @@ def _known(
         frame = Frame.whole(raw.shape)  # no loop will run, and backends take no empty arrays
     if isinstance(raw, RawDense):  # of a sparse one they are all alike
         weights = known.cut(frame).stored
-    A, mean = weigh(backend.matrix(raw.cut(frame)), weights)
+    A, mean = weigh(backend.matrix(raw.cut(frame)), weights, folds)
     return _problem(given.name, backend, A, frame, mean)
 
 

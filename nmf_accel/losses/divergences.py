@@ -149,7 +149,7 @@ def divergence_parts(
         raw = library.matmul(y.mT, X)
         P = xp.maximum(raw, floor)
         ratio, value = a / P, xp.zeros(runs, dtype=xp.float64)
-        M = None if A.weights is None else A.weights[block, :]
+        M = None if A.weights is None else A.weights_in(block)
         if record:
             value = deviance(library, ratio, xp.where(a > 0, P, raw), beta, M)
         if beta == 1 and M is None:
@@ -211,8 +211,9 @@ def known_parts(
     xp, raw = library.xp, A.sampled(Y, X)
     P = xp.maximum(raw, floor)
     ratio, value = A.stored / P, xp.zeros(Y.shape[0], dtype=xp.float64)
+    M = A.weights_stored
     if record:
-        counted = xp.where(A.stored > 0, P, raw)
-        value = deviance(library, ratio[:, None, :], counted[:, None, :], beta)
-    B = P ** (beta - 1)
+        counted, of_each = xp.where(A.stored > 0, P, raw), None if M is None else M[:, None, :]
+        value = deviance(library, ratio[:, None, :], counted[:, None, :], beta, of_each)
+    B = P ** (beta - 1) if M is None else M * P ** (beta - 1)
     return A.left_with(ratio * B, Y), A.left_with(B, Y), value

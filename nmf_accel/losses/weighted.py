@@ -69,6 +69,8 @@ class WeightedSquares(Loss):
 
     def _parts(self, A: Matrix, Y: Array, X: Array, record: bool) -> tuple[Array, Array]:
         library = A.library
+        if A.by_entries and A.by_run:
+            return known_rest(library, A, Y, X, record)
         if A.by_entries:
             return library.kernel("known_rest", known_rest)(library, A, Y, X, record)
         return library.kernel("rest_parts", rest_parts)(library, A, Y, X, record)
@@ -87,7 +89,7 @@ def rest_parts(
     def of_rows(block: Any) -> tuple[Array, Array]:
         y = Y[:, :, block]
         rest = A.rows(block) - library.matmul(y.mT, X)
-        weighted = A.weights[block, :] * rest
+        weighted = A.weights_in(block) * rest
         value = library.inner(weighted, rest) if record else xp.zeros(runs, dtype=xp.float64)
         return library.matmul(y, weighted), value
 
@@ -102,6 +104,8 @@ def known_rest(
     rest = A.sampled(Y, X)
     rest *= -1  # in place, for it is as large as A
     rest += A.stored
+    if A.weights_stored is not None:
+        rest *= A.weights_stored
     blocks = (
         rest[:, k : k + library.block_entries]
         for k in range(0, rest.shape[1], library.block_entries)

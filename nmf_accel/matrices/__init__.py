@@ -4,6 +4,7 @@ from .base import Dense, Matrix
 from .frame import Frame, Side
 from .partly import Known, Partly
 from .raw import Raw, RawDense, RawSparse
+from .seen import Seen
 from .sparse import Sparse, is_sparse
 from .weighted import Observed, Weighted, weigh
 
@@ -17,6 +18,7 @@ __all__ = [
     "Raw",
     "RawDense",
     "RawSparse",
+    "Seen",
     "Side",
     "Sparse",
     "Weighted",

@@ -37,6 +37,12 @@ class Matrix(ABC):
     weights: Any = None
     """Those of the entries, (m, n) or one for all that are known; None where nothing is unknown."""
 
+    folds: Any = None
+    """To which fold of what is known each entry belongs, where runs leave one out, see `Seen`."""
+
+    by_run: ClassVar[bool] = False
+    """Whether its weights differ from run to run."""
+
     library: Library
 
     @property
@@ -95,6 +101,20 @@ class Matrix(ABC):
     def columns(self, block: slice) -> Matrix:
         """Some columns, not copied; of a kind whose products may be computed in blocks of these."""
         raise NotImplementedError
+
+    def weights_in(self, block: Any) -> Array:
+        """Those of a block of rows, (h, n), or of each run, (R, h, n)."""
+        rows: Array = self.weights[block, :]
+        return rows
+
+    def weights_of(self, run: int) -> Any:
+        """Those of a run, (m, n), of which blocks may be taken."""
+        return self.weights
+
+    @property
+    def weights_stored(self) -> Array | None:
+        """Those of what it stores, of each run, (R, stored), if they differ `by_run`."""
+        return None
 
     @property
     def stored(self) -> Array:

@@ -87,7 +87,7 @@ class Sparse(Matrix):
         return values
 
     @cached_property
-    def _places(self) -> tuple[Array, Array]:
+    def places(self) -> tuple[Array, Array]:
         """The rows and the columns of the entries stored."""
         xp, T = self.library.xp, self.transposed
         counts = T.indptr[1:] - T.indptr[:-1]
@@ -96,7 +96,7 @@ class Sparse(Matrix):
         return (lines, T.indices) if T.format == "csc" else (T.indices, lines)
 
     def sampled(self, Y: Array, X: Array) -> Array:
-        xp, (rows, columns) = self.library.xp, self._places
+        xp, (rows, columns) = self.library.xp, self.places
         Yt, Xt = (self.library.ascontiguous(F.mT) for F in (Y, X))
         step = max(self.library.block_entries // (Y.shape[0] * Y.shape[1]), 1)
         # Filled in block by block: to put the blocks together would take as much memory again.

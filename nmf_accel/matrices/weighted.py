@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from ..types import Array
 from .base import Dense, Matrix
+from .seen import folds_of
 from .sparse import Sparse
 
 
@@ -22,16 +25,20 @@ class Weighted(Dense):
     library : Library
     weights : (m, n) array
         Non-negative.
+    folds : (m, n) array, optional
+        See `Seen`.
     """
 
     weights: Array
+    folds: Any = None
 
     kind = "weighted"
     by_columns = False
 
     @property
     def T(self) -> Weighted:
-        return Weighted(self.array.mT, self.library, self.weights.mT)
+        folds = None if self.folds is None else self.folds.mT
+        return Weighted(self.array.mT, self.library, self.weights.mT, folds)
 
     @property
     def nbytes(self) -> int:
@@ -49,19 +56,49 @@ class Weighted(Dense):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Observed(Sparse):
-    """A sparse matrix of which only the entries that it stores are known."""
+    """A sparse matrix of which only the entries that it stores are known.
+
+    Attributes
+    ----------
+    folds, folds_of_T : (stored,) arrays, optional
+        See `Seen`, in the order of what it stores and of what its transpose does.
+    """
+
+    folds: Any = None
+    folds_of_T: Any = None
 
     kind = "observed"
     weights = 1.0
 
+    @cached_property
+    def T(self) -> Observed:
+        there = self.transposed, self.matrix, self.library, self.squares
+        return Observed(*there, self.folds_of_T, self.folds)
 
-def weigh(A: Matrix, weights: Any) -> tuple[Matrix, float]:
-    """A matrix with weights of its entries, and the mean of what is known: 0 if nothing is."""
+
+def weigh(A: Matrix, weights: Any, folds: int | None = None) -> tuple[Matrix, float]:
+    """A matrix with weights of its entries, and the mean of what is known: 0 if nothing is.
+
+    What is known is in so many `folds` if runs leave one of these out.
+    """
     library, xp = A.library, A.library.xp
     if isinstance(A, Sparse):
         mean = float(xp.sum(A.stored, dtype=xp.float64)) / max(A.entries, 1)
-        return Observed(A.matrix, A.transposed, library, A.squares), mean
+        found = Observed(A.matrix, A.transposed, library, A.squares)
+        if folds is not None:
+            (rows, columns), (columns_of_T, rows_of_T) = (
+                [library.to_numpy(x) for x in X.places] for X in (A, A.T)
+            )
+            here = xp.asarray(folds_of(rows, columns, folds))
+            there = xp.asarray(folds_of(rows_of_T, columns_of_T, folds))
+            found = replace(found, folds=here, folds_of_T=there)
+        return found, mean
     assert isinstance(A, Dense)
     M: Any = library.asarray(weights, A.dtype)
     total = float(xp.sum(M, dtype=xp.float64))
-    return Weighted(A.array, library, M), float(library.inner(M, A.array)) / (total or 1.0)
+    drawn: Any = None
+    if folds is not None:
+        rows, columns = np.ogrid[: A.shape[0], : A.shape[1]]
+        drawn = xp.asarray(folds_of(rows, columns, folds))
+    mean = float(library.inner(M, A.array)) / (total or 1.0)
+    return Weighted(A.array, library, M, drawn), mean

@@ -96,6 +96,7 @@ class Packing:
         if problem.backend.recompiles_for_shapes:
             # A smaller last batch would be compiled anew; fill it up with runs to throw away.
             seeds += [first.seed] * (size - len(runs))
+        problem = problem.leaving_out(seeds, first.folds)
         starts = [problem.draw(first.rank, seed, first.init) for seed in seeds]
         W0, H0 = (np.stack(factors) for factors in zip(*starts, strict=True))
         return Batch(problem, first, W0, H0, record_every=first.check_every)

@@ -74,9 +74,9 @@ def sweep(
     progress : bool
         Show one progress bar for the whole sweep on stderr.
     **options
-        max_iter, tol, check_every, delta, loss, solver, inner, extrapolate, stop, init, l1_W,
-        l2_W, l1_H and l2_H, as for `nmf`; every run stops by itself. Errors are recorded every
-        `check_every` iterations.
+        max_iter, tol, check_every, delta, loss, folds, solver, inner, extrapolate, stop, init,
+        l1_W, l2_W, l1_H and l2_H, as for `nmf`; every run stops by itself. Errors are recorded
+        every `check_every` iterations. With `folds`, the seeds take the folds in turn.
 
     Returns
     -------
@@ -95,7 +95,8 @@ def sweep(
     runs = planned_runs(ranks, seeds, options)
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     free = W_fixed is None and H_fixed is None
-    problem = prepare(given, dtype, backend, objective=runs[0].objective, drop=free)
+    how: dict[str, Any] = {"objective": runs[0].objective, "folds": runs[0].folds}
+    problem = prepare(given, dtype, backend, drop=free, **how)
     problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, runs, Packing(problem, memory), keep)
@@ -232,6 +233,7 @@ class Sweep:
         names = ("rank", "seed", "error", "relative_error", "iterations", "converged")
         return {
             **{name: summary[name] for name in names},
+            "held_out": summary["held_out"],
             "reference_error": self.reference and self.reference.error(result),
             **{name: summary[name] for name in ("stopped_because", "seconds", "backend", "device")},
         }

@@ -20,7 +20,8 @@ class SweepResult:
     ----------
     table : list of dict
         One row a run, ordered by rank and seed: rank, seed, error, relative_error,
-        reference_error (against the reference, else None), iterations, converged,
+        held_out (with `folds`, else None), reference_error (against the reference, else None),
+        iterations, converged,
         stopped_because, seconds (its share of its batch's wall time), backend, device.
     factorizations : dict
         Those kept, by (rank, seed).
@@ -98,13 +99,17 @@ class SweepResult:
 
 
 def summarize(table: Iterable[Row]) -> list[dict[str, Any]]:
-    """Per rank: runs, and {error, relative_error, reference_error}_{median, min, max}."""
+    """Per rank: runs, and the median, min and max of each error, as in ``error_median``.
+
+    Errors are error, relative_error, held_out and reference_error.
+    """
     table, rows = list(table), []
     for rank in sorted({row["rank"] for row in table}):
         runs = [row for row in table if row["rank"] == rank]
         row: dict[str, Any] = {"rank": rank, "runs": len(runs)}
-        for name in ("error", "relative_error", "reference_error"):
-            values = [run[name] for run in runs if run[name] is not None]
+        for name in ("error", "relative_error", "held_out", "reference_error"):
+            # Rows of before there were folds do not say.
+            values = [run[name] for run in runs if run.get(name) is not None]
             for statistic in ("median", "min", "max"):
                 value = float(getattr(np, statistic)(values)) if values else None
                 row[f"{name}_{statistic}"] = value

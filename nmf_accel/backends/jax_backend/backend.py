@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Partly, Side, Weighted
+from ...matrices import Dense, Partly, Seen, Side, Weighted
 from ...types import Array, Kernel, State, Step, Sum
 from ..base import LONGEST_CHUNK, Backend, Probe, add
 from .device import chosen, device_of, here, on_device_of, without_preallocation
@@ -27,7 +27,8 @@ def _register() -> None:
     from jax.tree_util import register_dataclass
 
     register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
-    register_dataclass(Weighted, data_fields=["array", "weights"], meta_fields=["library"])
+    register_dataclass(Weighted, data_fields=["array", "weights", "folds"], meta_fields=["library"])
+    register_dataclass(Seen, data_fields=["matrix", "left_out"], meta_fields=["alone"])
     register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
 

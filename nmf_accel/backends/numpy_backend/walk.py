@@ -36,11 +36,10 @@ LEAST_SIDE = 64
 def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Floats, Floats]:
     """Y Q and Y B, each (R, d, n), and the value of each run (R,)."""
     a: Any = A.rows(slice(None))
-    weights = A.weights
     # Along the rows of A as it lies in memory: if those are its columns, along X.
     swapped = A.lies_by_columns
     if swapped:
-        a, weights = a.T, None if weights is None else weights.T
+        a = a.T
     longer = int(a.shape[1] > a.shape[0])
     # A BLAS that cannot be held shares the products itself.
     machine = ways.here()
@@ -50,7 +49,9 @@ def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Float
     with threads.crew(several) if several > 1 else nullcontext() as crew:
         shares = threads.parts(0, a.shape[longer], several if crew else 1)
         for r, (y, x) in enumerate(zip(Y, X, strict=True)):
-            sides = (x, y) if swapped else (y, x)
+            weights, sides = A.weights_of(r), (y, x)
+            if swapped:
+                weights, sides = None if weights is None else weights.T, (x, y)
             walk = Walk(a, weights, *sides, longer, int(not swapped), terms)
             parts = (crew or threads.Crew()).each(walk.through, shares)
             if walk.target == longer:  # each share has its own columns of N and D

@@ -1,0 +1,59 @@
+"""Runs that leave out a fold of A each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from ..matrices import Matrix, Seen
+from ..types import Measures, State
+from .iteration import LoopStep, StepOf
+
+
+@dataclass(frozen=True, eq=False)
+class LeavingOut:
+    """A step whose runs leave out a fold each; the last entry of its state says which: (R,).
+
+    Compared by identity, as an `Iteration` is.
+    """
+
+    step: LoopStep
+
+    @property
+    def values(self) -> int:
+        """As the step."""
+        return self.step.values
+
+    @property
+    def measures(self) -> int:
+        """As the step."""
+        return self.step.measures
+
+    def begin(self, state: State) -> State:
+        """As the step; which fold is left out comes behind."""
+        return self.step.begin(state)
+
+    def __call__(self, state: State, A: Matrix, *constants: Any) -> tuple[State, Measures]:
+        """Next state and its measures."""
+        *plain, left_out = state
+        new, measures = self.step(tuple(plain), Seen(A, left_out), *constants)
+        return (*new, left_out), measures
+
+    def unmeasured(self, state: State, *constants: Any) -> State:
+        """Next state."""
+        A, *others = constants
+        *plain, left_out = state
+        return (*self.step.unmeasured(tuple(plain), Seen(A, left_out), *others), left_out)
+
+
+@cache
+def leaving_out_of(step: Any) -> LeavingOut:
+    """The one such step around another."""
+    return LeavingOut(step)
+
+
+def leaving_out(step_of: StepOf) -> StepOf:
+    """What gives such steps around those that it is given."""
+    return lambda *fields: leaving_out_of(cast(Hashable, step_of(*fields)))

@@ -21,7 +21,16 @@ from ..base import Backend, Moving, Probe
 from . import columns, folded, runs, shared, threads, ways
 from .kernels import KERNELS
 
-COMPILED = frozenset({"descend", "telling_descend", "solve_passive", "stored_parts", "known_rest"})
+COMPILED = frozenset(
+    {
+        "descend",
+        "telling_descend",
+        "solve_passive",
+        "stored_parts",
+        "known_rest",
+        "divergence_terms",
+    }
+)
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 
 

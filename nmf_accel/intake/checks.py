@@ -72,7 +72,7 @@ def check_for(objective: Loss, A: Raw, name: str, weights: Any = None) -> None:
             f"{name} is sparse, which {objective} does not take; pass {name}.toarray(), or take "
             "loss='frobenius'"
         )
-    if not objective.positive:
+    if not objective.positive or (weights is None and float(A.library.xp.min(A.stored)) > 0):
         return
     zero = ~(A.stored > 0)
     zeros = np.argwhere(A.library.to_numpy(zero if weights is None else zero & (weights > 0)))

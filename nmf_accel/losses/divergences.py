@@ -99,7 +99,9 @@ class Divergence(Loss):
         if self.beta >= 1:
             return (FLOOR * mean,)
         xp, whole = A.library.xp, A.stored if A.by_entries else A.rows(slice(None))
-        least = float(xp.min(xp.where(whole > 0, whole, xp.full_like(whole, mean))))
+        least = float(xp.min(whole))
+        if not least > 0:
+            least = float(xp.min(xp.where(whole > 0, whole, xp.full_like(whole, mean))))
         # P^(β−2) is not to overflow.
         largest = float(xp.finfo(whole.dtype).max)
         return (max(FLOOR * least, largest ** (-0.75 / (2 - self.beta))),)

@@ -200,7 +200,7 @@ def test_the_scale_of_a_does_not_matter(beta, scale):
 @pytest.mark.parametrize("beta", [0, 0.4, 0.8, 1, 3])
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("record", [True, False])
-@pytest.mark.usefixtures("three_threads")
+@pytest.mark.usefixtures("three_threads", "kernels")
 def test_numpys_walk_is_the_generic_one(shape, order, beta, runs, record, monkeypatch):
     rng = np.random.default_rng(0)
     A = np.asarray(rng.random(shape) + 0.1 * (beta <= 0), order=order)
@@ -336,11 +336,14 @@ def test_zero_rows_and_columns_in_the_estimator(X, beta):
     assert mine.reconstruction_err_ == pytest.approx(theirs.reconstruction_err_, rel=1e-4)
 
 
-def test_memory_does_not_grow_with_the_matrix():
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("beta", [0, 0.5, 1])
+def test_memory_does_not_grow_with_the_matrix(beta):
     """Of an iteration, beside what is as large as the factors."""
     A = np.random.default_rng(0).random((200, 20_000)) + 0.1
-    loss, (Y, X) = Divergence(0.5), (np.ones((1, 4, size)) for size in A.shape)
-    matrix = prepared(A, 0.5).A
+    loss, (Y, X) = Divergence(beta), (np.ones((1, 4, size)) for size in A.shape)
+    matrix = prepared(A, beta).A
+    loss.model(matrix, (1e-9,), Y, X)  # compiled where it is
     tracemalloc.start()
     for a, y, x in ((matrix, Y, X), (matrix.T, X, Y)):
         loss.model(a, (1e-9,), y, x)

@@ -6,8 +6,8 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, cast
@@ -21,7 +21,16 @@ from ..base import Backend, Moving, Probe
 from . import columns, folded, runs, shared, threads, ways
 from .kernels import KERNELS
 
-COMPILED = frozenset({"descend", "telling_descend", "solve_passive", "stored_parts", "known_rest"})
+COMPILED = frozenset(
+    {
+        "descend",
+        "telling_descend",
+        "solve_passive",
+        "stored_parts",
+        "known_rest",
+        "divergence_terms",
+    }
+)
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 
 
@@ -107,7 +116,8 @@ class NumpyBackend(Backend):
         A, *others = constants
         if not isinstance(A, Matrix):
             return super().iterate(step, state, constants, count, record_every)
-        with ways.way_for(A, state[0], ways.here()).at_work(A) as A:
+        way = ways.way_for(A, state[0], ways.here())
+        with threads.keeping(), way.at_work(A) as A:
             constants = (A, *others)
             if crew := runs.current.get():
                 return runs.iterate(crew, step, state, constants, count, record_every or 1)
@@ -123,8 +133,10 @@ class NumpyBackend(Backend):
             versions["numba"] = sys.modules["numba"].__version__
         return versions
 
-    def sized_for(self, flops: float) -> AbstractContextManager[Any]:
-        return threads.hold(ways.here().of_blas(flops))
+    @contextmanager
+    def sized_for(self, flops: float) -> Iterator[None]:
+        with threads.hold(ways.here().of_blas(flops)), threads.keeping():
+            yield
 
     def over_columns(self, function: Moving, X: Array, along: Any) -> tuple[Array, Any]:
         return columns.over_columns(function, X, along)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..base import Backend
 from . import kernels, threads, ways
+from .compiled_terms import divergence_terms
 from .shared import in_parts
 
 TILE = 128
@@ -261,4 +262,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "solve_passive": solve_passive,
     "stored_parts": stored_parts,
     "known_rest": known_rest,
+    "divergence_terms": divergence_terms,
 }

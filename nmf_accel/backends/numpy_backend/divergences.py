@@ -22,7 +22,10 @@ def divergence_parts(
     backend: Backend, A: Matrix, Y: Floats, X: Floats, floor: float, beta: float, record: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Y (A ∘ P^(β−2)) and Y P^(β−1), each (R, d, n) or alike, and twice the divergence (R,)."""
-    N, D, value = walked(A, Y, X, partial(divergence, A.dtype.type(floor), beta, record))
+    terms, arrays = backend.kernel("divergence_terms", divergence), 4
+    if terms is not divergence and A.weights is None and beta in (0, 1):
+        arrays = 2 - int(beta)  # compiled it works in what it gives
+    N, D, value = walked(A, Y, X, partial(terms, A.dtype.type(floor), beta, record), arrays)
     if beta == 1 and A.weights is None:  # P^(β−1) is one everywhere
         D = Y.sum(axis=-1, keepdims=True)
     return N, D, 2 * value
@@ -55,7 +58,11 @@ def divergence(
         if record and beta > 0:
             value = unreckoned(a, P, floor, beta, weights)
         np.maximum(P, floor, out=P)
-    np.divide(a, P, out=Q)
+    if beta == 0:
+        np.divide(1, P, out=P)  # which is P^(β−1), and P itself is needed no more
+        np.multiply(a, P, out=Q)
+    else:
+        np.divide(a, P, out=Q)
     if record:
         value += deviance(Q, P, B, log, beta, weights)
     if beta == 1 and weights is None:
@@ -63,7 +70,7 @@ def divergence(
     if beta == 1:
         B[:] = weights
     elif beta == 0:
-        np.reciprocal(P, out=B)
+        B = P
     else:
         np.power(P, P.dtype.type(beta - 1), out=B)
     if weights is not None and beta != 1:

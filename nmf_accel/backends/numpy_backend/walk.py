@@ -23,18 +23,23 @@ Block = tuple[slice, slice]
 Terms = Callable[[Floats, Floats, Floats | None, list[Floats]], tuple[Floats, Floats | None, float]]
 """``(a, P, weights, work) -> Q, B, value`` of a block: what the products are made with, the value.
 
-B is None where there is one product only. P and three arrays `work` may be overwritten.
+B is None where there is one product only. P and the arrays `work` may be overwritten.
 """
 
-BLOCK = 2**17
-"""Entries of a block: a few arrays of that size stay in the cache of a core."""
+SPACE = 2**22
+"""Bytes that each thread has for P and `work`: they stay in cache, and Python's part is small."""
 
 LEAST_SIDE = 64
 """Least side of a block: with fewer rows or columns, its products are slow."""
 
 
-def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Floats, Floats]:
-    """Y Q and Y B, each (R, d, n), and the value of each run (R,)."""
+def walked(
+    A: Matrix, Y: Floats, X: Floats, terms: Terms, arrays: int = 4
+) -> tuple[Floats, Floats, Floats]:
+    """Y Q and Y B, each (R, d, n), and the value of each run (R,).
+
+    `arrays` is how many `terms` works in, P among them.
+    """
     a: Any = A.rows(slice(None))
     # Along the rows of A as it lies in memory: if those are its columns, along X.
     swapped = A.lies_by_columns
@@ -52,7 +57,7 @@ def walked(A: Matrix, Y: Floats, X: Floats, terms: Terms) -> tuple[Floats, Float
             weights, sides = A.weights_of(r), (y, x)
             if swapped:
                 weights, sides = None if weights is None else weights.T, (x, y)
-            walk = Walk(a, weights, *sides, longer, int(not swapped), terms)
+            walk = Walk(a, weights, *sides, longer, int(not swapped), terms, arrays)
             parts = (crew or threads.Crew()).each(walk.through, shares)
             if walk.target == longer:  # each share has its own columns of N and D
                 for k, (n, d, value) in zip(shares, parts, strict=True):
@@ -77,6 +82,8 @@ class Walk:
     target : int
         The side for whose factor N and D are: 0 for `left`.
     terms : callable
+    arrays : int
+        How many it works in, P among them.
     """
 
     a: Floats
@@ -86,6 +93,7 @@ class Walk:
     longer: int
     target: int
     terms: Terms
+    arrays: int
 
     def through(self, share: slice) -> tuple[Floats, Floats, float]:
         """What a share of the longer side gives for N and D, and its value."""
@@ -94,12 +102,16 @@ class Walk:
         own = sides[self.target]
         N = np.zeros((len(self.left), own.stop - own.start), self.a.dtype)
         D, total = np.zeros_like(N), 0.0
-        work = np.empty((4, BLOCK), self.a.dtype)
-        for block in blocks(*sides):
+        # Two arrays at least, or what is a block for one would be as large as all of its cache.
+        entries = SPACE // (max(self.arrays, 2) * self.a.itemsize)
+        work = np.empty((self.arrays, entries), self.a.dtype)
+        # NumPy's own products, which it takes for one component, are slow.
+        product = np.multiply if len(self.left) == 1 else np.matmul
+        for block in blocks(sides[0], sides[1], entries):
             i, j = block
             a, weights = self.a[i, j], None if self.weights is None else self.weights[i, j]
             P, *others = (x[: a.size].reshape(a.shape) for x in work)
-            np.matmul(self.left[:, i].T, self.right[:, j], out=P)
+            product(self.left[:, i].T, self.right[:, j], out=P)
             Q, B, value = self.terms(a, P, weights, others)
             here = slice(block[self.target].start - own.start, block[self.target].stop - own.start)
             y = self.left[:, i] if self.target else self.right[:, j]
@@ -110,10 +122,10 @@ class Walk:
         return N, D, total
 
 
-def blocks(rows: slice, columns: slice) -> Iterator[Block]:
-    """The blocks of some rows and columns."""
-    height = max(BLOCK // (columns.stop - columns.start), LEAST_SIDE)
-    width = BLOCK // height
+def blocks(rows: slice, columns: slice, entries: int) -> Iterator[Block]:
+    """The blocks of some rows and columns, each of at most so many entries."""
+    height = max(entries // (columns.stop - columns.start), LEAST_SIDE)
+    width = entries // height
     for i in range(rows.start, rows.stop, height):
         for j in range(columns.start, columns.stop, width):
             yield slice(i, min(i + height, rows.stop)), slice(j, min(j + width, columns.stop))

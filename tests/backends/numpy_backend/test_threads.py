@@ -113,6 +113,24 @@ def test_a_call_within_a_call_knows_how_many_threads_there_are(seen, look):
     assert blas_threads() == THREADS
 
 
+def test_threads_that_are_kept_serve_one_crew_after_another_and_end():
+    def of_a_crew():
+        with threads.crew(THREADS) as crew:
+            crew.each(lambda _: time.sleep(0.01), range(THREADS))
+            return set(crew.pool._threads)
+
+    with threads.keeping():
+        first = of_a_crew()
+        with threads.keeping():
+            assert of_a_crew() == first
+        assert all(x.is_alive() for x in first)
+        with threads.crew(THREADS):
+            assert not of_a_crew() & first  # a crew within a crew has its own
+        later = of_a_crew()
+    assert not any(x.is_alive() for x in first | later)
+    assert blas_threads() == THREADS
+
+
 @pytest.mark.parametrize(("count", "stride"), [(1, None), (2, 1), (7, None), (1, 2), (4, 10)])
 @pytest.mark.parametrize(("runs", "size"), [(4, 1), (5, 1), (7, 2), (8, 2), (9, 3), (10, 3)])
 def test_every_run_makes_every_iteration(seen, look, runs, size, count, stride):

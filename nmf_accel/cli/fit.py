@@ -129,5 +129,8 @@ def echo_summary(result: Factorization, written: list[Path]) -> None:
         ["backend", f"{numbers['backend']} {numbers['dtype']} on {numbers['device']}"],
         ["written", ", ".join(str(path) for path in written)],
     ]
+    if result.held_out is not None:
+        rows.insert(2, ["held out", f"{result.held_out:.6g}, root mean square"])
+    width = 2 + max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"{name.ljust(20)}{value}")
+        click.echo(f"{name.ljust(width)}{value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -42,7 +43,8 @@ class Weighted(Dense):
 
     @property
     def nbytes(self) -> int:
-        return 2 * super().nbytes
+        of_folds = 0 if self.folds is None else math.prod(self.shape)
+        return 2 * super().nbytes + of_folds
 
     @cached_property
     def largest_weight(self) -> float:

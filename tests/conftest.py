@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, datasets, nmf
 from nmf_accel.backends import registry
+from nmf_accel.backends.numpy_backend import backend as numpy_backend
 from nmf_accel.backends.numpy_backend import threads, ways
 
 if folder := os.environ.get(datasets.FOLDER_VARIABLE):
@@ -240,6 +241,15 @@ def three_threads(monkeypatch):
     with threadpool_limits(THREADS, "blas"):
         assert blas_threads() == THREADS
         yield
+
+
+@pytest.fixture(params=["compiled", "NumPy's own"])
+def kernels(request, monkeypatch):
+    """Both forms that NumPy's backend has of some kernels."""
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.setattr(numpy_backend, "compiled_kernels", dict)
 
 
 def run_python(code, **variables):

@@ -1,21 +1,17 @@
 """The β-divergences: values, gradients and updates by their definitions, and as scikit-learn's."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
-from conftest import THREADS, assert_equals_single_runs, assert_parity, blas_threads
-from scipy.sparse import csc_array, csr_array, random_array
+from conftest import assert_equals_single_runs, assert_parity
+from scipy.sparse import csr_array
 
 from nmf_accel import backends, nmf, project, sweep
 from nmf_accel.backends.cupy_backend import divergences as cupys
-from nmf_accel.backends.numpy_backend import backend as backend_module
 from nmf_accel.backends.numpy_backend import divergences as numpys
-from nmf_accel.backends.numpy_backend import threads, ways
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, LOSSES, Divergence, divergences, loss_called
-from nmf_accel.losses.divergences import divergence_parts
 from nmf_accel.options import Options
 
 BETAS = [-0.5, 0, 0.5, 1, 1.2, 2.5, 3]
@@ -195,30 +191,6 @@ def test_the_scale_of_a_does_not_matter(beta, scale):
     assert other.relative_error == pytest.approx(one.relative_error, rel=1e-10)
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(5, 3), (90, 700), (700, 90), (3, 9000)])
-@pytest.mark.parametrize("beta", [0, 0.4, 0.8, 1, 3])
-@pytest.mark.parametrize("runs", [1, 3])
-@pytest.mark.parametrize("record", [True, False])
-@pytest.mark.usefixtures("three_threads", "kernels")
-def test_numpys_walk_is_the_generic_one(shape, order, beta, runs, record, monkeypatch):
-    rng = np.random.default_rng(0)
-    A = np.asarray(rng.random(shape) + 0.1 * (beta <= 0), order=order)
-    A[0, 1] *= beta > 0
-    A = A + 1e-3 * (beta <= 0)
-    matrix = NUMPY.matrix(Given(A).raw())
-    Y, X = rng.random((runs, 4, shape[0])), rng.random((runs, 4, shape[1]))
-    for a, y, x in ((matrix, Y, X), (matrix.T, X, Y)):
-        expected = divergence_parts(NUMPY, a, y, x, 1e-9, beta, record)
-        for machine in (ways.Machine(1), ways.Machine(THREADS, handing=1)):
-            monkeypatch.setattr(ways, "here", lambda machine=machine: machine)
-            found = numpys.divergence_parts(NUMPY, a, y, x, 1e-9, beta, record)
-            for part, wanted in zip(found, expected, strict=True):
-                assert part.shape == wanted.shape
-                np.testing.assert_allclose(part, wanted, rtol=1e-12)
-    assert blas_threads() == THREADS
-
-
 @pytest.mark.parametrize("tol", [1e-2, 1e-3])
 @pytest.mark.parametrize("beta", [0, 1, 1.5])
 def test_the_estimator_is_scikit_learns(beta, tol):
@@ -283,23 +255,6 @@ def test_near_a_limit_it_is_the_limit(off, dtype):
         np.testing.assert_allclose(found.errors, expected.errors, rtol=rtol)
 
 
-@pytest.mark.parametrize("beta", [0, 1, 2.5])
-def test_columns_in_blocks_are_not_for_what_is_carried_of_each(beta, monkeypatch):
-    A, W0, H0 = data(n=900)
-    settings = {"loss": beta, "W0": W0, "H0": H0, "max_iter": 10, "backend": "numpy"}
-    expected = nmf(A, 5, **settings)
-    machine = ways.Machine(THREADS, cache=0, own_cache=1, fresh=99, handing=1)
-    monkeypatch.setattr(ways, "here", lambda: machine)
-    assert isinstance(ways.way_for(prepared(A, 2).A, H0[None], machine), ways.ByColumns)
-    found = nmf(A, 5, **settings)
-    assert_parity(found.W, expected.W, 1e-10)
-    np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-10)
-
-
-def prepared(A, loss):
-    return prepare(Given(A), backend="numpy", objective=loss_called(loss))
-
-
 @pytest.mark.parametrize("beta", [0, 1, 1.2])
 def test_the_kkt_residual_stops_a_run(beta, backend):
     A, W0, H0 = data(d=2)
@@ -336,34 +291,8 @@ def test_zero_rows_and_columns_in_the_estimator(X, beta):
     assert mine.reconstruction_err_ == pytest.approx(theirs.reconstruction_err_, rel=1e-4)
 
 
-@pytest.mark.usefixtures("kernels")
-@pytest.mark.parametrize("beta", [0, 0.5, 1])
-def test_memory_does_not_grow_with_the_matrix(beta):
-    """Of an iteration, beside what is as large as the factors."""
-    A = np.random.default_rng(0).random((200, 20_000)) + 0.1
-    loss, (Y, X) = Divergence(beta), (np.ones((1, 4, size)) for size in A.shape)
-    matrix = prepared(A, beta).A
-    loss.model(matrix, (1e-9,), Y, X)  # compiled where it is
-    tracemalloc.start()
-    for a, y, x in ((matrix, Y, X), (matrix.T, X, Y)):
-        loss.model(a, (1e-9,), y, x)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 15 * 2**20 < A.nbytes / 2  # of two threads
-
-
 def test_backends_change_forms_where_the_loss_does():
     assert numpys.NEAR_ONE == cupys.NEAR_ONE == divergences.NEAR_ONE
-
-
-def test_with_a_blas_that_cannot_be_held_one_thread_walks(monkeypatch):
-    monkeypatch.setattr(ways, "here", lambda: ways.Machine(8, holds=False, handing=1))
-    crews = []
-    monkeypatch.setattr(threads, "crew", crews.append)
-    A, W0, H0 = data()
-    matrix = prepared(A, 0.5).A
-    numpys.divergence_parts(NUMPY, matrix, W0.T[None], H0[None], 1e-9, 0.5, True)
-    assert not crews
 
 
 def test_the_names_are_numbers():
@@ -399,65 +328,3 @@ def test_what_does_not_go_together_is_refused(loss, options, message):
 def test_a_sparse_matrix_is_refused_with_advice():
     with pytest.raises(TypeError, match=r"A is sparse, which .* β = 0.5 .*A\.toarray\(\)"):
         nmf(csr_array(np.eye(5)), 2, loss=0.5)
-
-
-@pytest.fixture(params=["compiled", "NumPy's own"])
-def kernels(request, monkeypatch):
-    if request.param == "compiled":
-        pytest.importorskip("numba")
-    else:
-        monkeypatch.setattr(backend_module, "compiled_kernels", dict)
-
-
-@pytest.mark.usefixtures("kernels", "three_threads")
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("order", [csr_array, csc_array])
-@pytest.mark.parametrize("shape", [(40, 600), (600, 40)])
-def test_a_sparse_matrix_gives_what_a_dense_one_does(shape, order, dtype):
-    A, W0, H0 = data(*shape, zeros=True)
-    A[3], A[:, 7] = 0, 0
-    settings = {"loss": 1, "max_iter": 60, "backend": "numpy", "dtype": dtype, "l1_H": 0.1}
-    found, expected = (nmf(x, 5, W0=W0, H0=H0, **settings) for x in (order(A), A))
-    double = dtype == "float64"
-    assert_parity(found.W, expected.W, 1e-10 if double else 1e-3)
-    assert_parity(found.H, expected.H, 1e-10 if double else 1e-3)
-    np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-10 if double else 1e-5)
-    assert found.kkt == pytest.approx(expected.kkt, rel=1e-8 if double else 1e-3)
-    assert blas_threads() == THREADS
-
-
-@pytest.mark.usefixtures("kernels")
-def test_a_sparse_matrix_is_never_made_dense():
-    A = random_array((20_000, 30_000), density=1e-4, rng=np.random.default_rng(0), format="csr")
-    tracemalloc.start()
-    nmf(A, 4, loss=1, max_iter=2, backend="numpy")
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 50 * 2**20
-
-
-@pytest.mark.usefixtures("kernels")
-def test_packed_runs_of_a_sparse_matrix():
-    A = csr_array(data(zeros=True)[0])
-    settings = {"loss": 1, "max_iter": 20}
-    result = sweep(A, [3], seeds=3, backend="numpy", keep="all", **settings)
-    assert_equals_single_runs(result, A, "numpy", **settings)
-
-
-@pytest.mark.usefixtures("kernels")
-@pytest.mark.parametrize("order", [csr_array, csc_array])
-def test_near_an_exact_fit_of_a_sparse_matrix_float32_tells_what_is_left(order):
-    """Of six components side by side, so that W H is zero where A is, but for next to nothing."""
-    rng, (m, n, d), off = np.random.default_rng(0), (600, 500, 6), 1e-5
-    W, H = rng.gamma(2, 1, (m, d)), rng.gamma(2, 1, (d, n))
-    W *= np.arange(m)[:, None] % d == np.arange(d)
-    H *= np.arange(n) % d == np.arange(d)[:, None]
-    A = (W @ H).astype(np.float32)
-    W, H = (
-        (x * (1 + off * rng.normal(size=x.shape)) + off**2 / 10).clip(0).astype(np.float32)
-        for x in (W, H)
-    )
-    problem = prepare(Given(order(A)), backend="numpy", objective=Divergence(1.0))
-    found = Divergence(1.0).value(problem.A, (1e-9,), H[None], W.T[None].copy())
-    expected = divergence(A, W.astype(float) @ H.astype(float), 1)
-    assert found[0] == pytest.approx(float(expected), rel=1e-3)

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import THREADS, assert_equals_single_runs, assert_parity, blas_threads
+from conftest import THREADS, assert_equals_single_runs, assert_parity
 from scipy.sparse import csc_array, csr_array
 
 from nmf_accel import Factorization, backends, nmf, project, sweep
-from nmf_accel.backends.numpy_backend import backend as backend_module
-from nmf_accel.backends.numpy_backend import divergences as numpys
 from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import WEIGHTED_SQUARES, Divergence, Frobenius
-from nmf_accel.losses.divergences import divergence_parts
-from nmf_accel.losses.weighted import rest_parts
 from nmf_accel.solvers import SOLVERS
 
 RNG = np.random.default_rng(0)
@@ -107,14 +103,6 @@ def one(a, p, beta):
     return (a**beta + (beta - 1) * p**beta - beta * a * p ** (beta - 1)) / (beta * (beta - 1))
 
 
-@pytest.fixture(params=["compiled", "NumPy's own"])
-def kernels(request, monkeypatch):
-    if request.param == "compiled":
-        pytest.importorskip("numba")
-    else:
-        monkeypatch.setattr(backend_module, "compiled_kernels", dict)
-
-
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("form", [csr_array, csc_array])
 @pytest.mark.parametrize("loss", ["frobenius", *BETAS])
@@ -143,27 +131,6 @@ def test_a_sparse_matrix_with_every_way_of_threads(solver, monkeypatch):
     assert_parity(nmf(sparse, D, backend="numpy", **options).W, expected.W, 1e-10)
     result = sweep(sparse, [3], 4, keep="all", backend="numpy", **options)
     assert_equals_single_runs(result, sparse, "numpy", **options)
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(5, 3), (90, 700), (3, 9000)])
-@pytest.mark.parametrize("beta", [None, *BETAS])
-@pytest.mark.usefixtures("three_threads")
-def test_numpys_walk_is_the_generic_one(shape, order, beta, monkeypatch):
-    rng = np.random.default_rng(0)
-    B, weights = (np.asarray(rng.random(shape) + 1e-3, order=order) for _ in range(2))
-    matrix = prepare(Given(B, weights=weights), backend="numpy").A
-    Y, X = rng.random((2, 4, shape[0])), rng.random((2, 4, shape[1]))
-    form = rest_parts if beta is None else divergence_parts
-    more = (True,) if beta is None else (1e-9, beta, True)
-    for a, y, x in ((matrix, Y, X), (matrix.T, X, Y)):
-        expected = form(NUMPY, a, y, x, *more)
-        for machine in (ways.Machine(1), ways.Machine(THREADS, handing=1)):
-            monkeypatch.setattr(ways, "here", lambda machine=machine: machine)
-            found = getattr(numpys, form.__name__)(NUMPY, a, y, x, *more)
-            for part, wanted in zip(found, expected, strict=True):
-                np.testing.assert_allclose(part, wanted, rtol=1e-11, atol=1e-13)
-    assert blas_threads() == THREADS
 
 
 @pytest.mark.parametrize(

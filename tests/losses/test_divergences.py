@@ -242,6 +242,13 @@ def test_small_entries_count_as_much_as_large_ones():
     assert result.error < 1e-6 * result.errors[0]
 
 
+@pytest.mark.parametrize("zeros", [True, False])
+def test_zeros_are_not_the_least_entry(zeros):
+    A = data(zeros=zeros)[0]
+    (floor,) = Divergence(0.5).facts(prepared(A, 0.5).A, A.mean())
+    assert floor == pytest.approx(1e-9 * A[A > 0].min())
+
+
 @pytest.mark.parametrize("off", [1e-3, 1e-6, 1e-13])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_near_a_limit_it_is_the_limit(off, dtype):

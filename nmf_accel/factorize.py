@@ -87,7 +87,8 @@ def nmf(
     folds : int, optional
         For cross-validation (Wold 1978): the known entries are in so many folds, drawn one by one
         by a hash of their place; the run of a seed leaves out fold `seed` mod `folds`, and its
-        error there is ``result.held_out``. A sparse A needs ``zeros='missing'``.
+        error there is ``result.held_out``, but for rows and columns of which the run sees nothing.
+        A sparse A needs ``zeros='missing'``.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
         least squares by block principal pivoting, accelerated projected gradient, or what was
@@ -128,7 +129,8 @@ def nmf(
         memory grows with what it stores, and zeros that it stores are known.
     unknown : {'refuse', 'zero'}
         What becomes of a row or a column of A of which nothing is known: an error that names it;
-        or that row of W, or column of H, is zero, and all else as if A were without it.
+        or that row of W, or column of H, is zero, and all else as if A were without it, from the
+        same start.
     dtype : {'float64', 'float32'}, optional
         Precision to compute in. By default float32 for float16 and float32 data, else float64.
     backend : str, optional

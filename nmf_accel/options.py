@@ -188,6 +188,12 @@ class Options:
         object.__setattr__(self, "loss", name_of(self.loss))
         if self.extrapolate and (reason := self.against_extrapolation()):
             raise ValueError(f"extrapolate is True, but {reason}")
+        if self.folds is not None and INITS[self.init].sees:
+            able = [repr(name) for name, init in INITS.items() if not init.sees]
+            raise ValueError(
+                f"init is {self.init!r}, which looks at all of A, but folds is {self.folds}; take "
+                f"init={' or '.join(able)}"
+            )
         stop, inner = self.stopping, self.inner or self.method.inner
         if not stop.goes_with(self.method, inner):
             able = [repr(name) for name, x in STOPS.items() if x.goes_with(self.method, inner)]

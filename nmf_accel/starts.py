@@ -45,10 +45,13 @@ class Init:
         that dtype or, to spare memory, of the source's.
     has_zeros : bool
         Whether it leaves zeros in W0 and H0.
+    sees : bool
+        Whether it looks at the entries of A, and not at their mean alone.
     """
 
     draw: Callable[[Source, int, int], Factors]
     has_zeros: bool = False
+    sees: bool = False
 
 
 FILLS: dict[str, Callable[[np.random.Generator, int], Any]] = {
@@ -176,8 +179,8 @@ def _from_svd(init: str) -> Callable[[Source, int, int], Factors]:
 
 INITS: dict[str, Init] = {
     "random": Init(_random),
-    "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True),
-    "nndsvda": Init(_from_svd("nndsvda")),
-    "nndsvdar": Init(_from_svd("nndsvdar")),
+    "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True, sees=True),
+    "nndsvda": Init(_from_svd("nndsvda"), sees=True),
+    "nndsvdar": Init(_from_svd("nndsvdar"), sees=True),
 }
 """What `init` may be; a new start is a line here."""

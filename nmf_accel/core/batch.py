@@ -169,7 +169,7 @@ class Batch:
         if problem.left_out is not None:
             alone = replace(problem, left_out=problem.left_out[r : r + 1])
             loss = problem.loss(self.options)
-            held_out = float(Point(alone, W[None, ...], H[None, ...], loss).held_out[0])
+            held_out = Point(alone, W[None, ...], H[None, ...], loss).held_out
         if self.watch and self.watch.certifies and records.first is not None:
             kkt = float(relative(records.watched[r], records.first[r]))
         return Factorization(

@@ -13,6 +13,7 @@ from ..backends.base import Backend
 from ..losses import Loss, Model, Penalty
 from ..matrices import Known, Matrix, Partly
 from ..solvers import Telling
+from ..starts import Factors
 from ..stopping import Half
 from ..types import Array
 
@@ -56,6 +57,22 @@ class Fixed:
         parts = zip((H, Wt), self._rows, self.masks(H.shape[1]), strict=True)
         H, Wt = (_with_rows(backend, *part) for part in parts)
         return Wt.mT, H
+
+    def scaled(self, W0: NDArray[Any], H0: NDArray[Any]) -> Factors:
+        """A drawn start W0 (m, d), H0 (d, n) to the scale of what is held.
+
+        Where a component is held in one factor, its line of the other is made as large as makes
+        up for that, or the first error, to which `tol` is relative, would be that of the scale.
+        """
+        in_H, in_W = self.masks(len(H0))
+        for own, other, rows, held in (
+            (W0.T, H0, self._rows[1], in_W & ~in_H),
+            (H0, W0.T, self._rows[0], in_H & ~in_W),
+        ):
+            for k in np.flatnonzero(held):
+                if size := rows[k].mean():
+                    other[k] *= own[k].mean() / size
+        return W0, H0
 
     @property
     def _rows(self) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -22,6 +22,8 @@ def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
     states = runs * rank * (m + n) * (at_once * size + 8)
     block = min(problem.backend.block_entries, runs * m * n)
     loss = problem.loss(run)
+    if problem.A.by_entries and not loss.exact:
+        block = runs * problem.A.entries  # P where something is stored is made at once
     residual = loss.blocks_at_once * max(runs * n * problem.A.least_block(m), block)
     kept = loss.scratch(runs, rank, m, n) + run.method.scratch(runs, rank, max(m, n))
     numbers = kept + residual

@@ -98,7 +98,7 @@ class Problem:
 
     def draw(self, rank: int, seed: int, init: str) -> Factors:
         """A start, W0 (m, d) and H0 (d, n), on the host."""
-        return INITS[init].draw(self, rank, seed)
+        return self.fixed.scaled(*INITS[init].draw(self, rank, seed))
 
     def on_device(self, W: Array, H: Array) -> tuple[Array, Array]:
         """H (R, d, n) and Wt (R, d, m) on the device, from W (R, m, d) and H on host or device."""
@@ -212,14 +212,19 @@ class Point:
         return self.loss.errors(self.loss.whole_value(*self._here))
 
     @property
-    def held_out(self) -> NDArray[np.float64]:
-        """The root of the mean, over what each run leaves out, of what an error squares: (R,)."""
+    def held_out(self) -> float | None:
+        """The root of the mean, over what a single run leaves out, of what an error squares.
+
+        Without rows and columns of which it sees nothing; None if nothing is left.
+        """
         seen, facts, frame, *where = self._here
         assert isinstance(seen, Seen)
-        rest = replace(seen, alone=True)
-        errors = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))
-        total: NDArray[np.float64] = self.problem.backend.to_numpy(rest.total_weight)
-        return errors / np.sqrt(total)
+        rest = seen.alone()
+        total = float(self.problem.backend.to_numpy(rest.total_weight)[0])
+        if not total:
+            return None
+        error = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))[0]
+        return float(error / np.sqrt(total))
 
     @cached_property
     def kkt(self) -> NDArray[np.float64]:

@@ -87,8 +87,14 @@ def _components(problem: Problem, name: str, given: Any, size: int, axis: int) -
         raise ValueError(
             f"{line} {k} of {name} is NaN in part; a {line} is known, or NaN throughout and learned"
         )
-    shape = (found.shape[0], size) if axis == 0 else (size, found.shape[1])
-    checked_factor(problem, name, np.where(unknown, 0, found), shape)
+    if found.shape[across] != size:
+        lines = ("rows", "columns")[across]
+        raise ValueError(f"{name} has {found.shape[across]} {lines}; it must have {size}, as A has")
+    checked_factor(problem, name, np.where(unknown, 0, found), found.shape)
+    with np.errstate(over="ignore"):  # infinite is an answer too
+        squares = size * np.nanmax(found, initial=0.0) ** 2
+    if not squares < np.finfo(problem.dtype).max:
+        raise ValueError(f"{name} is so large that its squares overflow {problem.dtype.name}")
     return None if learned.all() else found
 
 
@@ -138,7 +144,7 @@ def dense(name: str, factor: Any) -> Raw:
     """
     given = Given(factor, name)
     if isinstance(factor, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; all of it must be known: pass {name}.data")
+        raise TypeError(f"{name} is a masked array; all of it must be known: fill what is masked")
     if given.kind is RawSparse:
         raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
     raw = given.raw()

@@ -121,6 +121,11 @@ class Matrix(ABC):
         """The entries that it stores, (stored,), of a kind that is known `by_entries`."""
         raise NotImplementedError
 
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """The rows and the columns of the entries stored."""
+        raise NotImplementedError
+
     def sampled(self, Y: Array, X: Array) -> Array:
         """The entries of YᵀX where it stores one, Y (R, d, m) and X (R, d, n): (R, stored)."""
         raise NotImplementedError

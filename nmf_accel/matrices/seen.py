@@ -16,6 +16,9 @@ from ..types import Array
 from .around import Around
 from .base import Matrix
 
+DRAWN_AT_ONCE = 2**20
+"""Entries whose folds are drawn at once."""
+
 
 def folds_of(rows: Any, columns: Any, folds: int) -> NDArray[np.uint8]:
     """To which of so many folds entries belong: by a hash, so that it is the same everywhere.
@@ -31,12 +34,18 @@ def folds_of(rows: Any, columns: Any, folds: int) -> NDArray[np.uint8]:
     -----
     'lowbias32' of C. Wellons, "Prospecting for hash functions", nullprogram.com, 2018.
     """
-    mixed = _mixed(_mixed(np.asarray(rows)) ^ np.asarray(columns).astype(np.uint32))
-    return (mixed % np.uint32(folds)).astype(np.uint8)
+    rows, columns = np.broadcast_arrays(rows, columns)
+    drawn = np.empty(rows.shape, dtype=np.uint8)
+    # All at once would take four times the memory of a float32 matrix.
+    height = max(DRAWN_AT_ONCE * len(drawn) // max(drawn.size, 1), 1)
+    for k in range(0, len(drawn), height):
+        i, j = (x[k : k + height].astype(np.uint32) for x in (rows, columns))
+        drawn[k : k + height] = _mixed(_mixed(i) ^ j) % np.uint32(folds)
+    return drawn
 
 
-def _mixed(numbers: NDArray[Any]) -> NDArray[np.uint32]:
-    x: NDArray[np.uint32] = numbers.astype(np.uint32)
+def _mixed(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    x = x.copy()
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x ^= x >> np.uint32(shift)
         x *= np.uint32(factor)
@@ -53,13 +62,14 @@ class Seen(Around):
     matrix : Matrix
     left_out : (R,) array
         The fold that each run leaves out.
-    alone : bool
-        Whether they see that fold alone.
+    lines : pair of (R, m) and (R, n) arrays, optional
+        If they see that fold alone: whether each row, and each column, is one of which they knew
+        something. Of the others nothing can be foretold.
     """
 
     matrix: Matrix
     left_out: Array
-    alone: bool = False
+    lines: tuple[Array, Array] | None = None
 
     kind = "partly seen"
     by_run = True
@@ -81,7 +91,23 @@ class Seen(Around):
 
     @property
     def T(self) -> Seen:
-        return Seen(self.matrix.T, self.left_out, self.alone)
+        turned = None if self.lines is None else (self.lines[1], self.lines[0])
+        return Seen(self.matrix.T, self.left_out, turned)
+
+    def alone(self) -> Seen:
+        """The fold that is left out, alone."""
+        xp, (m, n) = self.library.xp, self.shape
+        if not self.by_entries:
+            known = self.weights_in(slice(None)) > 0
+            lines = xp.any(known, axis=-1), xp.any(known, axis=-2)
+        else:
+            known, places = (self.library.to_numpy(self.weights_stored) > 0, self.matrix.places)
+            found = [np.zeros((len(known), size), dtype=bool) for size in (m, n)]
+            for mask, place in zip(found, map(self.library.to_numpy, places), strict=True):
+                for run, of_run in enumerate(known):
+                    mask[run, place[of_run]] = True
+            lines = xp.asarray(found[0]), xp.asarray(found[1])
+        return Seen(self.matrix, self.left_out, lines)
 
     @property
     def stored(self) -> Array:
@@ -95,13 +121,20 @@ class Seen(Around):
 
     def weights_in(self, block: Any) -> Array:
         """Those of a block of rows, of each run: (R, h, n)."""
-        return self._seen(self.matrix.weights_in(block), self.matrix.folds[block, :])
+        lines = None
+        if self.lines is not None:
+            lines = self.lines[0][:, block, None] & self.lines[1][:, None, :]
+        return self._seen(self.matrix.weights_in(block), self.matrix.folds[block, :], lines)
 
     @property
     def weights_stored(self) -> Array:
         """Those of what is stored, of each run: (R, stored)."""
-        stored = self.stored
-        return self._seen(self.library.xp.ones_like(stored), self.matrix.folds)
+        xp, stored, lines = self.library.xp, self.stored, None
+        if self.lines is not None:
+            pairs = zip(self.lines, self.matrix.places, strict=True)
+            of_rows, of_columns = (xp.take(known, place, axis=1) for known, place in pairs)
+            lines = of_rows & of_columns
+        return self._seen(xp.ones_like(stored), self.matrix.folds, lines)
 
     @property
     def total_weight(self) -> Array:
@@ -121,12 +154,13 @@ class Seen(Around):
 
     def weights_of(self, run: int) -> Lazy:
         """Those of one run, made as they are needed."""
-        return Lazy(self.matrix.weights, self.matrix.folds, self.left_out[run], self.alone)
+        lines = None if self.lines is None else (self.lines[0][run, :], self.lines[1][run, :])
+        return Lazy(self.matrix.weights, self.matrix.folds, self.left_out[run], lines)
 
-    def _seen(self, weights: Array, folds: Array) -> Array:
+    def _seen(self, weights: Array, folds: Array, lines: Array | None) -> Array:
         xp = self.library.xp
         runs = xp.reshape(self.left_out, (-1, *[1] * folds.ndim))
-        seen = (folds == runs) if self.alone else (folds != runs)
+        seen = folds != runs if lines is None else (folds == runs) & lines
         found: Array = xp.where(seen, weights, xp.zeros_like(weights))
         return found
 
@@ -137,12 +171,17 @@ class Lazy(NamedTuple):
     weights: Any
     folds: Any
     left_out: Any
-    alone: bool
+    lines: Any
 
     @property
     def T(self) -> Lazy:
         """Those of the transpose."""
-        return self._replace(weights=self.weights.T, folds=self.folds.T)
+        lines = None if self.lines is None else self.lines[::-1]
+        return self._replace(weights=self.weights.T, folds=self.folds.T, lines=lines)
 
     def __getitem__(self, block: Any) -> Any:
-        return self.weights[block] * ((self.folds[block] == self.left_out) == self.alone)
+        weights, out = self.weights[block], self.folds[block] == self.left_out
+        if self.lines is None:
+            return weights * ~out
+        rows, columns = self.lines
+        return weights * (out & rows[block[0], None] & columns[block[1]])

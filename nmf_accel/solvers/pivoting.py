@@ -30,6 +30,10 @@ def block_principal_pivoting(
     It starts from the support of X.
     """
     xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
+    # With rows of Y of one size, what is lost to rounding is no one row's share.
+    size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
+    size = xp.where(size > 0, size, xp.ones_like(size))
+    X, N, G = X * size, N / size, G / size / size.mT
     passive = backend.kernel("solve_passive", solve_passive)
     d = X.shape[1]
     # As much as rounding has put there already, so that a singular G has a solution too.
@@ -69,7 +73,7 @@ def block_principal_pivoting(
     fewest = xp.full_like(count, d + 1)
     state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
-    positive: Array = xp.where(X > 0, X, xp.zeros_like(X))
+    positive: Array = xp.where(X > 0, X / size, xp.zeros_like(X))
     return positive
 
 

@@ -137,6 +137,34 @@ def test_it_is_kept_with_the_result_and_belongs_to_a_store(tmp_path):
         sweep(A, [D], 2, folds=5, **options)
 
 
+@pytest.mark.parametrize("loss", ["frobenius", 1])
+@pytest.mark.parametrize("form", [np.asarray, csr_array, csc_array])
+def test_rows_of_which_a_run_sees_nothing_are_not_counted(form, loss):
+    fold = WHERE[0, 5]
+    known = np.ones((M, N), dtype=bool)
+    known[0] = np.arange(N) == 5
+    B = form(A * known)
+    more = {"weights": known} if isinstance(B, np.ndarray) else {"zeros": "missing"}
+    result = nmf(B, D, folds=FOLDS, seed=int(fold), loss=loss, max_iter=20, backend="numpy", **more)
+    out = fold == WHERE
+    out[0] = False
+    a, p = A[out], result.reconstruct()[out]
+    terms = (a - p) ** 2 if loss == "frobenius" else 2 * (a * np.log(a / p) - a + p)
+    assert result.held_out == pytest.approx(np.sqrt(terms.mean()), rel=1e-10)
+
+
+def test_a_fold_with_nothing_in_it_has_no_error():
+    result = nmf(np.ones((2, 3)), 1, folds=200, seed=3, max_iter=5, backend="numpy")
+    assert result.held_out is None
+    rows = sweep(np.ones((2, 3)), [1], [3], folds=200, max_iter=5, backend="numpy")
+    assert rows.summary()[0]["held_out_median"] is None
+
+
+def test_a_start_that_looks_at_all_of_a_is_refused():
+    with pytest.raises(ValueError, match=r"'nndsvda', which looks at all of A.*init='random'"):
+        nmf(A, D, folds=FOLDS, init="nndsvda")
+
+
 @pytest.mark.parametrize("folds", [1, 256, 0.5])
 def test_what_are_no_folds(folds):
     with pytest.raises((ValueError, TypeError), match="folds is"):

@@ -28,7 +28,7 @@ def _register() -> None:
 
     register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
     register_dataclass(Weighted, data_fields=["array", "weights", "folds"], meta_fields=["library"])
-    register_dataclass(Seen, data_fields=["matrix", "left_out"], meta_fields=["alone"])
+    register_dataclass(Seen, data_fields=["matrix", "left_out", "lines"], meta_fields=[])
     register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
 

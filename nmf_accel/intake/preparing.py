@@ -39,6 +39,8 @@ def prepare(
     raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, given.kind)
     with chosen.scope(raw.stored):
+        if weights is not None and not _anything(raw, weights):
+            raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
         raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
         check_for(objective, raw, given.name, weights)
         if folds is not None and weights is None:
@@ -78,6 +80,13 @@ def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
     check_entries(raw, name, zero)
     xp, (m, n) = raw.library.xp, raw.shape
     return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
+
+
+def _anything(raw: Raw, weights: Any) -> bool:
+    """Whether anything is known of a matrix."""
+    if isinstance(raw, RawDense):
+        return bool(raw.library.xp.any(weights > 0))
+    return bool(raw.stored.shape[0])
 
 
 def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:

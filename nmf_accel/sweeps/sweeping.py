@@ -171,14 +171,14 @@ class Sweep:
     def settings(self) -> Row:
         """What all its runs have in common, matrices by their fingerprints."""
         options, fixed = asdict(self.plan[0]), self.problem.fixed
+        held = {"W_fixed": fixed.W, "H_fixed": fixed.H}
         return {
             **{name: options[name] for name in COMMON},
             "dtype": self.problem.dtype.name,
             "keep": self.keep,
             "data": self.given.fingerprint,
             "reference": self.reference and self.reference.given.fingerprint,
-            "W_fixed": None if fixed.W is None else fingerprint(fixed.W),
-            "H_fixed": None if fixed.H is None else fingerprint(fixed.H),
+            **{name: fingerprint(x) for name, x in held.items() if x is not None},
         }
 
     def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ def test_the_lines_that_made_them_make_them_again(tmp_path, monkeypatch):
         assert new.settings[name] == old.settings[name], name
     rows = [Store.read(x / "sweep-1").rows for x in (DATA, tmp_path)]
     for was, now in zip(*rows, strict=True):
-        assert now.keys() == was.keys()
+        assert now.keys() >= was.keys()  # new ones may have come since
         assert now["error"] == pytest.approx(was["error"], rel=1e-12)
         for name in ("rank", "seed", "iterations", "converged", "stopped_because"):
             assert now[name] == was[name]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,23 +87,25 @@ class Records:
         done, records = int(ends.max()), -(-ends // self.every)
         errors = np.full((records.max(), self.going.size), np.nan)
         errors[:, slots] = recorded[: len(errors), 0]
-        # Nothing has changed so far: Ctrl-C may come at any moment.
+        after = copy.copy(self)
         if not self._errors:
-            self._first_chunk = (done, seconds * done / count / runs.size)
-        self.first = first
-        self._errors.append(errors)
-        self._counts[runs] += records
-        self._last[runs] = last
-        self.watched[runs] = watched[records - 1, np.arange(runs.size)]
-        self.n_iter[runs] += ends
-        self.seconds[runs] += seconds / count / runs.size * ends
-        self.iteration += done
-        self.converged[runs] = met
+            after._first_chunk = (done, seconds * done / count / runs.size)
+        after.first = first
+        after._errors = [*self._errors, errors]
+        after._counts = added(self._counts, runs, records)
+        after._last = put(self._last, runs, last)
+        after.watched = put(self.watched, runs, watched[records - 1, np.arange(runs.size)])
+        after.n_iter = added(self.n_iter, runs, ends)
+        after.seconds = added(self.seconds, runs, seconds / count / runs.size * ends)
+        after.iteration += done
+        after.converged = put(self.converged, runs, met)
+        after.going, after.stopped_because = self.going.copy(), [*self.stopped_because]
         options = self.options
         sentence = options.stopping.sentence
-        self._stop(runs[met], sentence.format(tol=options.tol, check_every=options.check_every))
-        if self.iteration == options.max_iter:
-            self.stop(f"max_iter = {options.max_iter} reached")
+        after._stop(runs[met], sentence.format(tol=options.tol, check_every=options.check_every))
+        if after.iteration == options.max_iter:
+            after.stop(f"max_iter = {options.max_iter} reached")
+        vars(self).update(vars(after))  # in one step: Ctrl-C may come between any two
         return done
 
     def _check(
@@ -149,3 +154,15 @@ class Records:
         if skip >= self.n_iter[r]:
             return float(self.seconds[r] / self.n_iter[r])
         return float((self.seconds[r] - skipped) / (self.n_iter[r] - skip))
+
+
+def put(numbers: Any, runs: Runs, found: Any) -> Any:
+    """A copy of the numbers of all runs, with those found of some."""
+    after = numbers.copy()
+    after[runs] = found
+    return after
+
+
+def added(numbers: Any, runs: Runs, found: Any) -> Any:
+    """A copy of the numbers of all runs, with those found of some added."""
+    return put(numbers, runs, numbers[runs] + found)

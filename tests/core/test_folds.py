@@ -47,9 +47,10 @@ def by_hand(x):
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_a_run_is_that_with_the_weights_of_the_rest(options, backend):
+    if backend != "numpy" and options.keys() & {"tol", "l1_H", "W_fixed", "weights"}:
+        pytest.skip("alike in the step, which others compile there")
     seed, weights = 6, options.get("weights", np.ones((M, N)))
     options = {"max_iter": 40, "seed": seed, **options}
-    result = nmf(A, D, folds=FOLDS, backend=backend, **options)
     out = seed % FOLDS == WHERE
     starts = {"W0": RNG.random((M, D)) + 0.1, "H0": RNG.random((D, N)) + 0.1}
     result, expected = (

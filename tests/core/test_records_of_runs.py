@@ -1,5 +1,7 @@
 """What runs recorded, chunk by chunk, without a loop."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,34 @@ def test_the_first_number_is_that_of_the_first_iteration_where_none_is_given(fir
     found = Records(2, Options(rank=1, tol=0.1, check_every=1), first, every=1)
     found.take(HERE, 1, chunk([4, 3]), 1.0)
     assert found.first.tolist() == ([4, 3] if first is None else [1, 1])
+
+
+def test_interrupted_at_any_line_it_is_as_before_or_as_after():
+    """What was recorded, and how many iterations that were, belong together."""
+    for line in range(1, 60):
+        found = records(max_iter=20, tol=1e-3, check_every=5)
+        falls = np.linspace(2, 1, 20)[:, None, None] * np.ones((1, 1, 2))
+        found.take(HERE, 10, falls[:10], 0.1)
+        left = [line]
+
+        def interrupt(frame, event, arg, left=left):
+            if frame.f_code is not Records.take.__code__:
+                return None
+            left[0] -= event == "line"
+            if event == "line" and not left[0]:
+                raise KeyboardInterrupt
+            return interrupt
+
+        sys.settrace(interrupt)
+        try:
+            found.take(HERE, 10, falls[10:], 0.1)
+        except KeyboardInterrupt:
+            pass
+        else:
+            assert line > 20, "nothing was interrupted"
+            return
+        finally:
+            sys.settrace(None)
+        assert len(found.errors(0)) == found.n_iter[0] == found.iteration
+        assert found.going.all() == (found.iteration < 20)
+    pytest.fail("take has more lines than that")

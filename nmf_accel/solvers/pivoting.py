@@ -9,6 +9,8 @@ from ..losses.models import Beside, Quadratic
 from ..losses.penalties import Penalty
 from ..types import Array
 
+ROUNDING = 4
+"""Rounding of a product of Y with itself, at most, in eps of its rows' sizes."""
 PATIENCE = 3
 """Full exchanges tried without progress before a column exchanges one variable at a time."""
 ROUNDS = 5
@@ -30,27 +32,27 @@ def block_principal_pivoting(
     It starts from the support of X.
     """
     xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
-    # With rows of Y of one size, what is lost to rounding is no one row's share.
-    size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
-    size = xp.where(size > 0, size, xp.ones_like(size))
-    X, N, G = X * size, N / size, G / size / size.mT
     passive = backend.kernel("solve_passive", solve_passive)
     d = X.shape[1]
-    # As much as rounding has put there already, so that a singular G has a solution too.
-    eps = d * float(xp.finfo(X.dtype).eps)
-    ridge = eps * xp.max(xp.abs(G), axis=(-2, -1)) + float(xp.finfo(X.dtype).smallest_normal)
-    eye = xp.eye(d, dtype=X.dtype)
-    G = G + ridge[:, None, None] * eye
+    # As much as rounding has put there already, so that a singular G has a solution too; of each
+    # row its own share, or what is small beside a large row of Y would be lost to that.
+    diagonal = xp.linalg.diagonal(G)[:, :, None]
+    smallest = float(xp.finfo(X.dtype).smallest_normal)
+    ridge = ROUNDING * d * float(xp.finfo(X.dtype).eps) * diagonal + smallest
+    G = G + ridge * xp.eye(d, dtype=X.dtype)
+    size = xp.sqrt(xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal)))  # of the rows of Y
     order = xp.arange(1, d + 1)[None, :, None]
     # What a solution may be off where G is ill-conditioned is no reason to exchange, or it would
     # go on for ever.
     slack = float(xp.finfo(X.dtype).eps) ** (2 / 3)
-    least = -slack * xp.max(xp.abs(N), axis=1, keepdims=True)
+    # Without penalties, which are not of the size of the rows.
+    largest = xp.max(xp.abs(model.joined().N) / size, axis=1, keepdims=True)
+    least = -slack * size * largest
 
     def solve(X: Array, F: Array, going: Array) -> tuple[Array, Array, Array]:
         """X, solved anew where `going`; which variables are on the wrong side, and how many."""
         X = xp.where(going[:, None, :], passive(backend, G, N, F, going), X)
-        negative = -slack * xp.max(xp.abs(X), axis=1, keepdims=True) > X
+        negative = -slack * xp.max(xp.abs(X) * size, axis=1, keepdims=True) > X * size
         wrong = xp.where(F, negative, backend.matmul(G, X) - N < least)
         return X, wrong, xp.sum(xp.astype(wrong, xp.int32), axis=1)
 
@@ -73,7 +75,7 @@ def block_principal_pivoting(
     fewest = xp.full_like(count, d + 1)
     state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
-    positive: Array = xp.where(X > 0, X / size, xp.zeros_like(X))
+    positive: Array = xp.where(X > 0, X, xp.zeros_like(X))
     return positive
 
 

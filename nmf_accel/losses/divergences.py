@@ -63,7 +63,7 @@ class Divergence(Loss):
         return 1 / (self.beta - 1) if self.beta > 2 else 1.0
 
     @property
-    def model_type(self) -> type[Split]:  # type: ignore[override]
+    def model_type(self) -> type[Split]:  # type: ignore[override]  # a constant elsewhere
         """`Split`, with that power."""
         return split(self.power)
 

@@ -30,7 +30,7 @@ MOST_ROWS = 64
 Floats = NDArray[Any]
 
 # 'contract': a multiplication and an addition may be one operation. No other liberty is taken:
-# NaN passes through.
+# NaN passes through. What numba compiles has no types written: it is compiled for those it meets.
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 

@@ -17,7 +17,7 @@ from . import divergences
 Floats = NDArray[Any]
 
 # 'contract' and 'reassoc': a multiplication and an addition may be one operation, and a sum be made
-# in parts. NaN still passes through.
+# in parts. NaN still passes through. Types are those that are met, as in `compiled`.
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 

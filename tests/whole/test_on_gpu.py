@@ -17,9 +17,13 @@ FILE = ROOT / "bench" / "on_gpu.py"
 
 
 def on_gpu(*args, status=0):
-    """Run it; one thread, since another busy process slows down OpenBLAS's two by 40."""
+    """Run it; one thread, since another busy process slows down OpenBLAS's two by 40.
+
+    It runs pytest, which is not to take after the one that runs this test.
+    """
     command = [sys.executable, str(FILE), *map(str, args)]
-    variables = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "NMF_ACCEL_REQUIRE": ""}
+    inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    variables = {**inherited, "OPENBLAS_NUM_THREADS": "1", "NMF_ACCEL_REQUIRE": ""}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=500)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout if status == 0 else done.stderr

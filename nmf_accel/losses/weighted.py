@@ -69,8 +69,6 @@ class WeightedSquares(Loss):
 
     def _parts(self, A: Matrix, Y: Array, X: Array, record: bool) -> tuple[Array, Array]:
         library = A.library
-        if A.by_entries and A.by_run:
-            return known_rest(library, A, Y, X, record)
         if A.by_entries:
             return library.kernel("known_rest", known_rest)(library, A, Y, X, record)
         return library.kernel("rest_parts", rest_parts)(library, A, Y, X, record)

@@ -6,7 +6,7 @@ models", Technometrics 20, 1978.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,6 +135,13 @@ class Seen(Around):
             of_rows, of_columns = (xp.take(known, place, axis=1) for known, place in pairs)
             lines = of_rows & of_columns
         return self._seen(xp.ones_like(stored), self.matrix.folds, lines)
+
+    def stored_seen(self, run: int) -> Array:
+        """Which of the entries stored a run sees: (stored,)."""
+        alone = slice(run, run + 1)
+        lines = None if self.lines is None else (self.lines[0][alone, :], self.lines[1][alone, :])
+        seen: Array = replace(self, left_out=self.left_out[alone], lines=lines).weights_stored[0, :]
+        return seen > 0
 
     @property
     def total_weight(self) -> Array:

@@ -6,6 +6,7 @@ from conftest import assert_equals_single_runs, assert_parity, to_host
 from scipy.sparse import csc_array, csr_array
 
 from nmf_accel import Factorization, StoreError, nmf, sweep
+from nmf_accel.backends.numpy_backend import backend as numpy_backend
 from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.matrices.seen import folds_of
 
@@ -91,13 +92,21 @@ def test_threads_of_runs_and_runs_that_stop_before_others(monkeypatch):
         assert row["held_out"] == pytest.approx(other["held_out"], rel=1e-9)
 
 
+@pytest.mark.parametrize("A", [A, A.T], ids=["wide", "tall"])
 @pytest.mark.parametrize("form", [csr_array, csc_array])
 @pytest.mark.parametrize("options", [{"solver": "hals"}, {"loss": 1}, {"loss": 0}])
-def test_of_what_a_sparse_matrix_stores(options, form):
-    known = RNG.random((M, N)) < 0.8
+def test_of_what_a_sparse_matrix_stores(options, form, A, monkeypatch):
+    known = RNG.random(A.shape) < 0.8
     options = {"max_iter": 30, "folds": FOLDS, "seed": 1, "backend": "numpy", **options}
-    S = form((A[known], np.nonzero(known)), shape=(M, N))
+    S = form((A[known], np.nonzero(known)), shape=A.shape)
     found, expected = nmf(S, D, zeros="missing", **options), nmf(A, D, weights=known, **options)
+    assert_parity(found.W, expected.W, 1e-9)
+    assert found.held_out == pytest.approx(expected.held_out, rel=1e-9)
+    together = {name: value for name, value in options.items() if name != "seed"}
+    rows = sweep(S, [D], 3, zeros="missing", keep="none", **together).table
+    assert rows[1]["held_out"] == pytest.approx(expected.held_out, rel=1e-9)
+    monkeypatch.setattr(numpy_backend, "compiled_kernels", dict)
+    found = nmf(S, D, zeros="missing", **options)
     assert_parity(found.W, expected.W, 1e-9)
     assert found.held_out == pytest.approx(expected.held_out, rel=1e-9)
     with pytest.raises(TypeError, match="zeros='missing'"):

@@ -6,7 +6,7 @@ through memory; and lets other threads run meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
@@ -157,7 +157,8 @@ def stored_parts(
     backend: Backend, A: Any, Y: Floats, X: Floats, floor: float, record: bool
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """The parts of Kullback and Leibler's divergence from the entries stored, in one walk."""
-    N, value = through_stored(A, Y, X, partial(_stored_parts, X.dtype.type(floor), record))
+    kernel = partial(_stored_parts, X.dtype.type(floor), record)
+    N, value = through_stored(A, Y, X, [kernel] * len(X))
     if record:
         y, x = (F.sum(axis=-1, dtype=np.float64) for F in (Y, X))
         value = 2 * (value + (y * x).sum(axis=-1))
@@ -168,14 +169,17 @@ def known_rest(
     backend: Backend, A: Any, Y: Floats, X: Floats, record: bool
 ) -> tuple[Floats, NDArray[np.float64]]:
     """The parts of least squares of what is stored, which is all that is known, in one walk."""
-    return through_stored(A, Y, X, _known_rest)
+    if not A.by_run:
+        return through_stored(A, Y, X, [partial(_known_rest, None)] * len(X))
+    kernels = [partial(_known_rest, A.stored_seen(r)) for r in range(len(X))]
+    return through_stored(A.matrix, Y, X, kernels)
 
 
 def through_stored(
-    A: Any, Y: Floats, X: Floats, kernel: Callable[..., float]
+    A: Any, Y: Floats, X: Floats, kernels: Sequence[Callable[..., float]]
 ) -> tuple[Floats, NDArray[np.float64]]:
-    """The sums (R, d, n) that a kernel makes of the entries stored, by threads, and its values."""
-    M = A.matrix
+    """The sums (R, d, n) that the kernel of each run makes of what is stored, and its values."""
+    M = A.matrix  # what it stores is in the same order as in its transpose, which shares it
     along_X = M.format == "csc"  # whose rows those of M, as it lies, are
     if along_X:
         M = A.transposed
@@ -185,20 +189,23 @@ def through_stored(
     ends = np.searchsorted(M.indptr, np.linspace(0, M.nnz, several + 1)[1:-1])
     bounds = [*pairwise([0, *ends.tolist(), M.shape[0]])]
     with threads.crew(several) if several > 1 else nullcontext() as crew:
-        for r in range(runs):
+        for r, kernel in enumerate(kernels):
             y, x = (np.ascontiguousarray(F[r].T) for F in (Y, X))
             left, right = (x, y) if along_X else (y, x)
-
-            def walk(part: tuple[int, int], left: Floats = left, right: Floats = right) -> Any:
-                into = np.zeros_like(left[slice(*part)] if along_X else right)
-                lies = M.indptr, M.indices, M.data
-                return into, kernel(*lies, left, right, *part, along_X, into)
-
+            walk = partial(_walked, kernel, M, left, right, along_X)
             shares = bounds if crew else [(0, M.shape[0])]
             parts, values = zip(*(crew or threads.Crew()).each(walk, shares), strict=True)
             N[r] = np.concatenate(parts) if along_X else sum(parts[1:], parts[0])
             value[r] = sum(values)
     return N.mT, value
+
+
+def _walked(
+    kernel: Callable[..., float], M: Any, left: Floats, right: Floats, along: bool, part: Any
+) -> tuple[Floats, float]:
+    """What a kernel makes of some rows of M, and its value."""
+    into = np.zeros_like(left[slice(*part)] if along else right)
+    return into, kernel(M.indptr, M.indices, M.data, left, right, *part, along, into)
 
 
 # 'reassoc': the sum over a component's entries may be made in parts. NaN still passes through.
@@ -237,12 +244,14 @@ def _stored_parts(  # type: ignore[no-untyped-def]
 
 @summing
 def _known_rest(  # type: ignore[no-untyped-def]
-    indptr, indices, data, left, right, start, stop, along, into
+    seen, indptr, indices, data, left, right, start, stop, along, into
 ):
-    """The same of least squares; gives Σ (a − p)² over them."""
+    """The same of least squares, of all that is stored or is `seen`; gives Σ (a − p)² over it."""
     value = 0.0
     for i in range(start, stop):
         for e in range(indptr[i], indptr[i + 1]):
+            if seen is not None and not seen[e]:
+                continue
             j, rest = indices[e], data[e]
             for k in range(left.shape[1]):
                 rest -= left[i, k] * right[j, k]

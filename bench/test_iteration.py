@@ -38,7 +38,8 @@ def iterations(backend, n, rank, dtype):
     with backend.scope():
         problem = prepare(Given(A), dtype, backend.name)
         W0, H0 = random_start(A.shape, rank, 0, problem.mean)
-        loop = Loop(problem, Quiet(lee_seung), W0[None], H0[None], 1e-9, loss=FROBENIUS)
+        start = problem.start(FROBENIUS, W0[None], H0[None])
+        loop = Loop(problem, Quiet(lee_seung), start, 1e-9, loss=FROBENIUS)
 
     def chunk():
         with backend.scope():

@@ -73,7 +73,8 @@ class Batch:
         if problem.left_out is not None:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
         W0, H0 = problem.fixed.into(problem.backend, W0, H0, problem.dtype)
-        start = Point(problem, W0, H0, loss, penalties)
+        state = problem.start(loss, W0, H0)
+        start = Point(problem, W0, H0, loss, penalties, state[2:])
         needed = options.tol > 0 or stop.certifies
         first = stop.first(start) if needed else None
         self.watch = stop if needed and stop.own else None
@@ -82,14 +83,13 @@ class Batch:
         runs = W0.shape[0]
         self.records = Records(runs, options, first, record_every)
         self.start_kkt = float(start.kkt[0]) if runs == 1 else None
-        del start  # its factors on the device, before the loop has its own
+        del start  # and its factors on the device
         self.slots = np.arange(runs)  # which run is in each slot of the loop
         self.kept: dict[int, tuple[Array, Array]] = {}  # W, H of runs that stopped before others
         self.loop = Loop(
             problem,
             options.rule(self.watch),
-            W0,
-            H0,
+            state,
             options.added,
             loss=loss,
             penalties=penalties,
@@ -194,7 +194,7 @@ class Batch:
         assert self.start_kkt is not None  # of a batch of one it is measured
         W, H = self.problem.factors(self.loop.state)
         loss, penalties = self.problem.loss(self.options), self.options.penalties
-        kkt = Point(self.problem, W, H, loss, penalties).kkt[0]
+        kkt = Point(self.problem, W, H, loss, penalties, self.loop.carried).kkt[0]
         return replace(self.result(), kkt=float(relative(kkt, self.start_kkt)))
 
 

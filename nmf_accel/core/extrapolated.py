@@ -110,6 +110,10 @@ class Extrapolated:
         momentum = [xp.full(H.shape[0], x, dtype=xp.float64) for x in of_each]
         return (H, Wt, Wt, H, *momentum, *carried)
 
+    def carried(self, state: State) -> State:
+        """Nothing: what the loss carries is of where the next iteration moves from."""
+        return ()
+
     def __call__(
         self,
         state: State,

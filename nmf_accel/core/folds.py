@@ -35,6 +35,10 @@ class LeavingOut:
         """As the step; which fold is left out comes behind."""
         return self.step.begin(state)
 
+    def carried(self, state: State) -> State:
+        """As the step."""
+        return self.step.carried(state[:-1])
+
     def __call__(self, state: State, A: Matrix, *constants: Any) -> tuple[State, Measures]:
         """Next state and its measures."""
         *plain, left_out = state

@@ -57,6 +57,10 @@ class Iteration:
         """Its first state, from that of a `Problem`."""
         return state
 
+    def carried(self, state: State) -> State:
+        """What the loss carries."""
+        return state[2:]
+
     def __call__(
         self,
         state: State,
@@ -143,6 +147,9 @@ class LoopStep(Step, Protocol):
 
     def begin(self, state: State) -> State:
         """Its first state, from that of a `Problem`."""
+
+    def carried(self, state: State) -> State:
+        """What the loss carries at the state's pair; nothing where the state has that elsewhere."""
 
 
 StepOf = Callable[[Backend, Telling, Loss, Stop | None], LoopStep]

@@ -12,7 +12,7 @@ from ..backends.base import LONGEST_CHUNK, UNROLLED
 from ..losses import NONE, Loss, Penalties
 from ..solvers import Telling
 from ..stopping import Stop
-from ..types import Array, State
+from ..types import State
 from .held import held_in
 from .iteration import StepOf, iteration_of
 from .problem import Problem
@@ -28,7 +28,8 @@ class Loop:
     ----------
     problem : Problem
     rule : Telling
-    W0, H0 : (R, m, d) and (R, d, n) arrays
+    start : tuple of arrays
+        The first state, see `Problem.start`.
     delta : float
         Added to the l1 of the rule: for 'mu'; 0 for the others.
     loss : Loss
@@ -48,8 +49,7 @@ class Loop:
         self,
         problem: Problem,
         rule: Telling,
-        W0: Array,
-        H0: Array,
+        start: State,
         delta: float = 0.0,
         *,
         loss: Loss,
@@ -67,11 +67,10 @@ class Loop:
         self.watch = watch
         self.step_of = step_of
         self.facts = problem.facts(loss)
-        self.held = held_in(problem, loss, H0.shape[-2])
+        self.held = held_in(problem, loss, start[0].shape[-2])
         # Some backends take care of the error's accuracy for nothing.
         self._measure(loss.direct() if problem.backend.skips_unneeded else loss)
-        start = self.step.begin(problem.start(loss, W0, H0))
-        self.at: tuple[State, int] = (start + own, 0)
+        self.at: tuple[State, int] = (self.step.begin(start) + own, 0)
         self.before: tuple[State, int] | None = None
 
     @property
@@ -87,6 +86,11 @@ class Loop:
     def done(self) -> int:
         """After so many iterations."""
         return self.at[1]
+
+    @property
+    def carried(self) -> State:
+        """What the loss carries now, if it is at hand."""
+        return self.step.carried(self.state)
 
     def _measure(self, loss: Loss) -> None:
         """Go on with this loss, which is the same one, measured in its own way."""

@@ -197,7 +197,8 @@ def factors_of(
 class Point:
     """W (R, m, d) and H (R, d, n) of some runs, over all rows and columns of the data.
 
-    On host or device; what is measured of them is measured once.
+    On host or device; what is measured of them is measured once. What the loss carries there is
+    `carried`, if it is at hand.
     """
 
     problem: Problem
@@ -205,6 +206,7 @@ class Point:
     H: Array
     loss: Loss
     penalties: Penalties = (NONE, NONE)
+    carried: tuple[Array, ...] = ()
 
     @cached_property
     def error(self) -> NDArray[np.float64]:
@@ -233,7 +235,7 @@ class Point:
         if problem.fixed:
             kkt2 = self._violation2_of_learned()
         else:
-            kkt2 = loss.whole_violation2(*self._here, self.penalties)
+            kkt2 = loss.whole_violation2(*self._here, self.penalties, self.carried)
         return np.sqrt(np.asarray(problem.backend.to_numpy(kkt2), dtype=np.float64))
 
     def _violation2_of_learned(self) -> Array:
@@ -241,7 +243,7 @@ class Point:
         A, facts, frame, *whole = self._here
         backend, loss = self.problem.backend, self.loss
         H, Wt = frame.keep(backend, *whole)
-        models = loss.model(A, facts, Wt, H), loss.model(A.T, facts, H, Wt)
+        models = loss.model(A, facts, Wt, H, self.carried), loss.model(A.T, facts, H, Wt)
         factors, masks = (H, Wt), self.problem.fixed.masks(H.shape[1])
 
         def residual(half: Half) -> Array:

@@ -64,6 +64,10 @@ class Shuffled(Iteration):
     Compared by identity, as an `Iteration` is.
     """
 
+    def carried(self, state: State) -> State:
+        """What the loss carries, before the orders."""
+        return super().carried(state[:-2])
+
     def advance(
         self,
         state: State,

@@ -153,10 +153,14 @@ class Loss(ABC):
         H: Array,
         Wt: Array,
         penalties: Penalties,
+        carried: tuple[Array, ...] = (),
     ) -> Array:
-        """The squared norm there of the projected gradients of both factors, of each run: (R,)."""
+        """The squared norm there of the projected gradients of both factors, of each run: (R,).
+
+        `carried` is what it carries there, if that is at hand.
+        """
         H, Wt = frame.keep(A.library, H, Wt)
-        models = self.model(A, facts, Wt, H), self.model(A.T, facts, H, Wt)
+        models = self.model(A, facts, Wt, H, carried), self.model(A.T, facts, H, Wt)
         return violations2(A.library, H, Wt, models, penalties)
 
     def __repr__(self) -> str:

@@ -150,6 +150,7 @@ class Frobenius(Loss):
         H: Array,
         Wt: Array,
         penalties: Penalties,
+        carried: tuple[Array, ...] = (),
     ) -> Array:
         """The squared norm of the projected gradients, by the backend's own walk if it has one."""
         kernel = A.library.kernel("least_squares_violation", least_squares_violation)

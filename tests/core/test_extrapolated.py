@@ -82,7 +82,7 @@ def loop_of(A, rank=4, seeds=1, dtype="float64", backend="numpy", inner=1, watch
     rule = Quiet(SOLVERS["hals"].make(inner))
     how = {"loss": FROBENIUS, "step_of": extrapolated_of, "watch": watch}
     with problem.backend.scope(problem.A):
-        return Loop(problem, rule, W0, H0, **how, **more)
+        return Loop(problem, rule, problem.start(FROBENIUS, W0, H0), **how, **more)
 
 
 def momentum(loop):

@@ -27,6 +27,7 @@ def objects(tmp_path_factory):
     problem = prepare(given, backend="numpy")
     options = Options(rank=3, max_iter=2)
     starts = [x[None] for x in problem.draw(3, 0, "random")]
+    rule = Quiet(SOLVERS["mu"].make(1))
     result = nmf(A, 3, max_iter=2, backend="numpy")
     runs = planned_runs([2, 3], 2, {"max_iter": 2})
     settings = StudySettings("sprites", n_images=9, ranks=(2, 3), max_iter=2, backend="numpy")
@@ -46,7 +47,7 @@ def objects(tmp_path_factory):
         problem.frame,
         prepare(Given(csr_array(A)), backend="numpy").A,
         Point(problem, *starts, FROBENIUS),
-        Loop(problem, Quiet(SOLVERS["mu"].make(1)), *starts, loss=FROBENIUS),
+        Loop(problem, rule, problem.start(FROBENIUS, *starts), loss=FROBENIUS),
         Batch(problem, options, *starts),
         result,
         Interrupted(result),

@@ -255,7 +255,8 @@ def loop_of(beta, stop=None, runs=1, dtype="float64", **options):
     watch = STOPS[stop] if stop else None
     rule = watch.rule(SOLVERS["mu"], 1) if watch else Quiet(SOLVERS["mu"].make(1))
     delta = loss.delta(found.mean, np.dtype(dtype))
-    return Loop(found, rule, W0, H0, delta, loss=loss, watch=watch, **options)
+    start = found.start(loss, W0, H0)
+    return Loop(found, rule, start, delta, loss=loss, watch=watch, **options)
 
 
 def an_iteration(ledger, loop):

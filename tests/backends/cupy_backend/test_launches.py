@@ -39,7 +39,8 @@ def loop_of(solver, inner=1, stop=None, runs=1, A=None, dtype="float64", **optio
     watch = STOPS[stop] if stop else None
     rule = watch.rule(SOLVERS[solver], inner) if watch else Quiet(SOLVERS[solver].make(inner))
     delta = 1e-9 if solver == "mu" else 0.0
-    return Loop(problem, rule, W0, H0, delta, loss=FROBENIUS, watch=watch, **options)
+    start = problem.start(FROBENIUS, W0, H0)
+    return Loop(problem, rule, start, delta, loss=FROBENIUS, watch=watch, **options)
 
 
 def an_iteration(ledger, loop):

@@ -162,7 +162,8 @@ def test_the_bits_do_not_depend_on_where_chunks_end(sprites, solver):
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
     found = []
     for chunks in ([20], [1] * 20, [3, 5, 12]):
-        loop = Loop(problem, Quiet(SOLVERS[solver].make(1)), W0, H0, 1e-9, loss=FROBENIUS)
+        start = problem.start(FROBENIUS, W0, H0)
+        loop = Loop(problem, Quiet(SOLVERS[solver].make(1)), start, 1e-9, loss=FROBENIUS)
         measured = np.concatenate([loop.advance(count) for count in chunks])
         found.append((measured, *loop.state))
     for other in found[1:]:

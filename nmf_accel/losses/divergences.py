@@ -185,6 +185,21 @@ def deviance(
     return total
 
 
+def deviance_in_blocks(
+    library: Library, ratio: Array, P: Array, beta: float, weights: Array | None = None
+) -> Array:
+    """`deviance` of entries that are stored (R, stored), in blocks that stay in cache."""
+
+    def of_entries(block: Any) -> Array:
+        M = None if weights is None else weights[:, None, block]
+        return deviance(library, ratio[:, None, block], P[:, None, block], beta, M)
+
+    runs, stored = ratio.shape
+    # A quarter, since several arrays of that size are made on the way.
+    height = max(library.block_entries // (4 * runs), 1)
+    return library.sum_over_blocks(of_entries, stored, height)
+
+
 def stored_parts(
     library: Library, A: Matrix, Y: Array, X: Array, floor: Any, record: bool
 ) -> tuple[Array, Array, Array]:
@@ -201,7 +216,7 @@ def stored_parts(
         # Where A is zero, d is p: the sum of all of P without that of the entries stored.
         kept = xp.sum(raw, axis=-1, dtype=xp.float64)
         y, x = (xp.sum(F, axis=-1, dtype=xp.float64) for F in (Y, X))
-        value = deviance(library, ratio[:, None, :], P[:, None, :], 1)
+        value = deviance_in_blocks(library, ratio, P, 1)
         value = value + 2 * (xp.sum(y * x, axis=-1) - kept)
     return N, D, value
 
@@ -215,7 +230,6 @@ def known_parts(
     ratio, value = A.stored / P, xp.zeros(Y.shape[0], dtype=xp.float64)
     M = A.weights_stored
     if record:
-        counted, of_each = xp.where(A.stored > 0, P, raw), None if M is None else M[:, None, :]
-        value = deviance(library, ratio[:, None, :], counted[:, None, :], beta, of_each)
+        value = deviance_in_blocks(library, ratio, xp.where(A.stored > 0, P, raw), beta, M)
     B = P ** (beta - 1) if M is None else M * P ** (beta - 1)
     return A.left_with(ratio * B, Y), A.left_with(B, Y), value

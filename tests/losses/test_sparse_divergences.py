@@ -8,9 +8,10 @@ from conftest import THREADS, assert_equals_single_runs, assert_parity, blas_thr
 from scipy.sparse import csc_array, csr_array, random_array
 from test_divergences import data, divergence
 
-from nmf_accel import nmf, sweep
+from nmf_accel import backends, nmf, sweep
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import Divergence
+from nmf_accel.losses.divergences import deviance_in_blocks
 
 
 @pytest.mark.usefixtures("kernels", "three_threads")
@@ -65,3 +66,13 @@ def test_near_an_exact_fit_of_a_sparse_matrix_float32_tells_what_is_left(order):
     found = Divergence(1.0).value(problem.A, (1e-9,), H[None], W.T[None].copy())
     expected = divergence(A, W.astype(float) @ H.astype(float), 1)
     assert found[0] == pytest.approx(float(expected), rel=1e-3)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_divergence_of_more_entries_than_a_block_has(weighted):
+    rng, library = np.random.default_rng(0), backends.get("numpy")
+    ratio, P, M = (rng.random((2, library.block_entries)) + 0.1 for _ in range(3))
+    M = M if weighted else None
+    found = deviance_in_blocks(library, ratio, P, 1, M)
+    terms = P * (ratio * np.log(ratio) - ratio + 1) * (1 if M is None else M)
+    np.testing.assert_allclose(found, 2 * terms.sum(axis=1), rtol=1e-12)

@@ -83,7 +83,7 @@ class Batch:
         runs = W0.shape[0]
         self.records = Records(runs, options, first, record_every)
         self.start_kkt = float(start.kkt[0]) if runs == 1 else None
-        del start  # and its factors on the device
+        del start  # with the copies that it may have of the factors
         self.slots = np.arange(runs)  # which run is in each slot of the loop
         self.kept: dict[int, tuple[Array, Array]] = {}  # W, H of runs that stopped before others
         self.loop = Loop(

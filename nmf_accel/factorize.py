@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from .core import Batch, Problem, memory_for
-from .intake import Given, hold, prepare, starting_factors
+from .intake import OF_H, OF_W, Given, hold, prepare, starting_factors
 from .options import Options
 from .progress import progress_bar
 from .results import Factorization, Interrupted
-from .types import Array
 
 Callback = Callable[[int, float], bool | None]
 
@@ -37,10 +36,10 @@ def nmf(
     l2_W: float = 0.0,
     l1_H: float = 0.0,
     l2_H: float = 0.0,
-    W0: Array | None = None,
-    H0: Array | None = None,
-    W_fixed: Array | None = None,
-    H_fixed: Array | None = None,
+    W0: Any = None,
+    H0: Any = None,
+    W_fixed: Any = None,
+    H_fixed: Any = None,
     missing: float | None = None,
     weights: Any = None,
     zeros: str = "zero",
@@ -60,7 +59,10 @@ def nmf(
         Non-negative and finite; columns are samples, rows are features. A NumPy, CuPy or JAX
         array; one of another library that speaks DLPack, such as PyTorch's; a sparse matrix or
         array of scipy or cupyx, which is never made dense; or anything that `numpy.asarray`
-        makes a matrix of. Never written to.
+        makes a matrix of. Never written to. Or a matrix with names: a frame of pandas, or of
+        polars, whose first column names the features if it holds strings; a DataArray of xarray
+        (features, samples); an AnnData, whose X, cells × genes, is transposed: features are genes
+        and samples are cells; a `Dataset`. ``result.settings["taken"]`` says what it was taken for.
     rank : int
         d, the number of components, at least 1.
     seed : int
@@ -114,10 +116,13 @@ def nmf(
         Weights of the penalties, >= 0.
     W0, H0 : (m, d) and (d, n) arrays, optional
         Starts, non-negative and not all zero; what is not given is drawn from `seed`. With 'mu',
-        an entry that is zero stays zero.
+        an entry that is zero stays zero. Where they and A have names, as frames do, their rows or
+        columns are put into A's order by them, with a warning; so are those of what follows. A
+        Factorization stands for its W or H, with its names; so it does as `W_fixed`, `H_fixed`.
     W_fixed, H_fixed : (m, k) and (k, n) arrays, optional
         The first k columns of W, or rows of H, which are known and held as they are; the others
-        are learned, and so are those that are NaN throughout.
+        are learned, and so are those that are NaN throughout. If they have names (the columns of
+        a frame W_fixed, the index of H_fixed), the components are called so.
     missing : float, optional
         The entry, such as NaN, that stands for one that is not known. What is not known is left
         out of the loss: see `result.complete`. Of a masked array that is what its mask says.
@@ -147,17 +152,23 @@ def nmf(
     -------
     Factorization
         W and H are arrays of the library that A came from, on its device; NumPy's where that
-        is none.
+        is none; frames with the names of A where A is one (of an AnnData, of pandas).
 
     Raises
     ------
     ValueError, TypeError
-        For input that cannot be factorized, or a setting out of range.
+        For input that cannot be factorized, or a setting out of range; for something beside A
+        whose names are not those of A.
     nmf_accel.BackendError
         If the backend that was asked for cannot run on this machine, or A is sparse and it
         takes no sparse matrices.
     Interrupted
         A KeyboardInterrupt that holds the result so far, on Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        If something beside A is put into its order.
 
     Notes
     -----
@@ -192,7 +203,7 @@ def nmf(
     free = W_fixed is None and H_fixed is None
     how: dict[str, Any] = {"objective": options.objective, "folds": options.folds}
     problem = prepare(given, dtype, backend, drop=free, **how)
-    problem = hold(problem, [options.rank], W_fixed, H_fixed)
+    problem = hold(problem, [options.rank], W_fixed, H_fixed, given)
     return factorize(problem, options, W0, H0, callback, progress, given)
 
 
@@ -210,19 +221,21 @@ def factorize(
 
     `batch_of` makes the batch, of one run.
     """
+    W_start = None if W0 is None else Given(W0, "W0", beside=given, shares=OF_W)
+    H_start = None if H0 is None else Given(H0, "H0", beside=given, shares=OF_H)
 
     def finish() -> Factorization:
+        W0, H0 = (x and x.in_order for x in (W_start, H_start))
         result = replace(batch.certified(), W0=W0, H0=H0)
         if given is None:
             return result
-        W, H = (given.give_back(x, problem.backend) for x in (result.W, result.H))
-        return replace(result, W=W, H=H, given=given)
+        return replace(given.dress(result, problem.backend, problem.fixed.names), given=given)
 
     backend, product = problem.backend, problem.product(options.rank)
     # What a callback does is not ours to hold back.
     sized = nullcontext() if callback else backend.sized_for(product)
     with backend.scope(problem.A), sized, memory_for(problem, options):
-        starts = starting_factors(problem, options, W0, H0)
+        starts = starting_factors(problem, options, W_start, H_start)
         problem = problem.leaving_out([options.seed], options.folds)
         batch = batch_of(problem, options, *starts, checked=callback is not None)
         records = batch.records

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .backends import Backend
 from .core import Batch, Fixed, Problem
-from .intake import Given, checked_factor, prepare_whole
+from .intake import OF_W, Given, checked_factor, prepare_whole
 from .losses import NONE, Penalty, Quadratic, loss_called, violation2
 from .options import COMMON, Options
 from .solvers import FASTEST
@@ -99,8 +99,11 @@ def project(
     ----------
     A : (m, n) array
         As for `nmf`; it may be zero.
-    W : (m, d) array
-        The components, non-negative, such as ``nmf(…).W``.
+    W : (m, d) array, or a Factorization
+        The components, non-negative: what `nmf` returned, whose W and names are taken, or a W.
+        Where it and A have names, its rows are put into A's order by them, with a warning. An
+        array has none, though it be the W of a result from a file or a sweep's folder; then
+        places count, so pass the result itself.
     loss, missing, weights, zeros, unknown
         As for `nmf`, but that a row of which nothing is known is left out in any case.
     l1, l2 : float
@@ -114,19 +117,21 @@ def project(
     Returns
     -------
     H : (d, n) array
-        Of the library that A came from, on its device; NumPy's where that is none.
+        Of the library that A came from, on its device; NumPy's where that is none. Where A is a
+        frame it is one, with the samples of A and the components of W for names.
 
     Raises
     ------
     ValueError, TypeError
-        For input that cannot be factorized, or a W whose shape does not go with A's.
+        For input that cannot be factorized, or a W whose shape or names do not go with A's.
     nmf_accel.BackendError
         As for `nmf`.
 
     Warns
     -----
     UserWarning
-        If the KKT residual of H is more than 1e-8 of that of H = 0; if `tol` was not met.
+        If the KKT residual of H is more than 1e-8 of that of H = 0; if `tol` was not met; if W is
+        put into A's order.
 
     References
     ----------
@@ -146,10 +151,11 @@ def project(
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     problem = prepare_whole(given, dtype, backend, objective=objective)
     with problem.backend.scope(problem.A):
-        (rows, d), m = Given(W, "W").raw().shape, problem.shape[0]
+        W_given = Given(W, "W", beside=given, shares=OF_W)
+        (rows, d), m = W_given.raw().shape, problem.shape[0]
         if rows != m:
             raise ValueError(f"W has {rows} rows; it must have {m}, as A has")
-        W = checked_factor(problem, "W", W, (m, d))
+        W = checked_factor(problem, W_given, (m, d))
         with problem.backend.sized_for(problem.product(d)):
             if objective.on(problem.A).exact:
                 H = solve(problem, W, penalty)
@@ -158,7 +164,7 @@ def project(
                 limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "solver": solver}
                 options = Options(rank=d, loss=loss, l1_H=l1, l2_H=l2, **limits)
                 H = approach(problem, W, options)
-        return given.give_back(H, problem.backend)
+        return given.as_H(H, problem.backend, W_given.labels.samples)
 
 
 def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = None) -> Array:

@@ -33,10 +33,13 @@ class Fixed:
         The first k columns of W. One that is NaN throughout is learned, as are those that follow.
     H : (k, n) array, optional
         Likewise the first rows of H.
+    names : tuple of str, optional
+        What the first components are called.
     """
 
     W: NDArray[Any] | None = None
     H: NDArray[Any] | None = None
+    names: tuple[str, ...] | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is held."""

@@ -1,11 +1,13 @@
 """The door: what the caller passes, checked and made ready."""
 
 from .checks import check_entries, working_dtype
-from .factors import checked_factor, hold, starting_factors
+from .factors import OF_H, OF_W, checked_factor, hold, starting_factors
 from .given import UNKNOWN, Given, fingerprint
 from .preparing import prepare, prepare_whole
 
 __all__ = [
+    "OF_H",
+    "OF_W",
     "UNKNOWN",
     "Given",
     "check_entries",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..labels import NAMELESS, Labels
 from ..losses import Loss
-from ..matrices import Raw, RawSparse
+from ..matrices import Raw, RawDense, RawSparse
 
 
 def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
@@ -28,10 +29,15 @@ def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
     return dtype
 
 
-def check_entries(A: Raw, name: str = "A", zero: str = "") -> None:
+CURES = {("A", "NaN"): "missing=np.nan (--missing nan) leaves them out"}
+"""What to do about entries of a dense matrix, by its name and what is wrong with them."""
+
+
+def check_entries(A: Raw, name: str = "A", zero: str = "", labels: Labels = NAMELESS) -> None:
     """Raise unless all entries are finite and >= 0 and some are > 0.
 
-    A matrix that is zero everywhere passes if `zero` is empty; else that says why it may not.
+    A matrix that is zero everywhere passes if `zero` is empty; else that says why it may not. The
+    first entry that is wrong is called by its place and the `labels` there.
     """
     library, entries = A.library, A.stored
     if entries.shape[0] == 0:
@@ -42,10 +48,10 @@ def check_entries(A: Raw, name: str = "A", zero: str = "") -> None:
     if low == high == 0 and zero:
         raise ValueError(f"{name} is zero everywhere, {zero}")
     if not (low >= 0 and high < np.inf):
-        _name_the_first(A, name)
+        _name_the_first(A, name, labels)
 
 
-def _name_the_first(A: Raw, name: str) -> None:
+def _name_the_first(A: Raw, name: str, labels: Labels) -> None:
     """Raise for the first entry that is wrong, if there is one."""
     xp, entries = A.library.xp, A.stored
     for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
@@ -53,13 +59,17 @@ def _name_the_first(A: Raw, name: str) -> None:
         if len(where):
             index = tuple(int(k) for k in where[0])
             count = f"{len(where)} {kind} entr{'y' if len(where) == 1 else 'ies'}"
+            place = labels.place(*A.place(index))
+            cure = CURES.get((name, kind)) if isinstance(A, RawDense) else None
             raise ValueError(
-                f"{name} has {count}, first at {A.place(index)}: {float(entries[index])}; "
-                f"NMF needs finite {name} >= 0"
+                f"{name} has {count}, first at {place}: {float(entries[index])}; "
+                f"NMF needs finite {name} >= 0" + (f"; {cure}" if cure else "")
             )
 
 
-def check_for(objective: Loss, A: Raw, name: str, weights: Any = None) -> None:
+def check_for(
+    objective: Loss, A: Raw, name: str, weights: Any = None, labels: Labels = NAMELESS
+) -> None:
     """Raise unless a loss is finite for the entries of a matrix, and takes its kind.
 
     Raises
@@ -80,6 +90,6 @@ def check_for(objective: Loss, A: Raw, name: str, weights: Any = None) -> None:
         index = tuple(int(k) for k in zeros[0])
         raise ValueError(
             f"{name} has {len(zeros)} zero entr{'y' if len(zeros) == 1 else 'ies'}, first at "
-            f"{A.place(index)}, where {objective} is infinite; add something small to all of it, "
-            f"e.g. {name} + 1e-3 * {name}.mean(), or take loss='kullback-leibler'"
+            f"{labels.place(*A.place(index))}, where {objective} is infinite; add something small "
+            f"to all of it, e.g. {name} + 1e-3 * {name}.mean(), or take loss='kullback-leibler'"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends import owner
+from ..backends import get, owner
 from ..core.held import Fixed
 from ..core.problem import Problem
 from ..matrices import Raw, RawDense, RawSparse
@@ -21,45 +21,55 @@ from .given import Given
 
 Factor = NDArray[np.float64]
 
+OF_W, OF_H = (0,), (1,)
+"""Which axes of A they have: its rows, or its columns."""
+
 STUCK = "and the updates never leave zero; start from positive entries"
 
 
-def starting_factors(problem: Problem, options: Options, W0: Any, H0: Any) -> tuple[Array, Array]:
+def starting_factors(
+    problem: Problem, options: Options, W0: Given | None, H0: Given | None
+) -> tuple[Array, Array]:
     """The starts as (1, m, d) and (1, d, n), drawn where not given, checked where given."""
     (m, n), d = problem.shape, options.rank
     drawn: Any = (None, None)
     if W0 is None or H0 is None:
         drawn = problem.draw(options.rank, options.seed, options.init)
     starts = []
-    for name, given, random, shape in (
-        ("W0", W0, drawn[0], (m, d)),
-        ("H0", H0, drawn[1], (d, n)),
-    ):
-        start = random if given is None else checked_factor(problem, name, given, shape, STUCK)
+    for given, random, shape in ((W0, drawn[0], (m, d)), (H0, drawn[1], (d, n))):
+        start = random if given is None else checked_factor(problem, given, shape, STUCK)
         starts.append(start[None, ...])
+    _names(W0, H0)  # refuses two names for one component
     if W0 is not None or H0 is not None or problem.fixed:
         W, H = problem.fixed.into(problem.backend, starts[0], starts[1], problem.dtype)
         _check_size(problem, W, H)
     return starts[0], starts[1]
 
 
-def hold(problem: Problem, ranks: Iterable[int], W_fixed: Any, H_fixed: Any) -> Problem:
+def hold(
+    problem: Problem, ranks: Iterable[int], W_fixed: Any, H_fixed: Any, beside: Given | None = None
+) -> Problem:
     """The problem with components that are held in its runs at those ranks.
 
     Parameters
     ----------
+    beside : Given, optional
+        A, in whose order their rows and columns are taken, by their names.
     W_fixed, H_fixed : (m, k) and (k, n) arrays, or None
         The first columns of W and the first rows of H; those that are NaN throughout are learned.
 
     Raises
     ------
     TypeError, ValueError
-        If they are of another shape, not finite and non-negative, or leave nothing to learn.
+        If they are of another shape, not finite and non-negative, or leave nothing to learn; if
+        they have other names than A, or call a component by two names.
     """
     (m, n), ranks = problem.shape, list(ranks)
+    W_given = None if W_fixed is None else Given(W_fixed, "W_fixed", beside=beside, shares=OF_W)
+    H_given = None if H_fixed is None else Given(H_fixed, "H_fixed", beside=beside, shares=OF_H)
     with problem.backend.scope(problem.A):
-        W = None if W_fixed is None else _components(problem, "W_fixed", W_fixed, m, 1)
-        H = None if H_fixed is None else _components(problem, "H_fixed", H_fixed, n, 0)
+        W = None if W_given is None else _components(problem, W_given, m, 1)
+        H = None if H_given is None else _components(problem, H_given, n, 0)
     for name, lines, held in (
         ("W_fixed", "columns", W if W is None else W.T),
         ("H_fixed", "rows", H),
@@ -69,16 +79,37 @@ def hold(problem: Problem, ranks: Iterable[int], W_fixed: Any, H_fixed: Any) -> 
                 f"{name} has {len(held)} {lines}, but rank is {min(ranks)}; it may have as many "
                 "as there are components"
             )
-    problem = replace(problem, fixed=Fixed(W, H))
+    problem = replace(problem, fixed=Fixed(W, H, _names(W_given, H_given)))
     for rank in ranks:
         if all(held.all() for held in problem.fixed.masks(rank)):
             raise ValueError(f"W_fixed and H_fixed hold all of W and H at rank {rank}")
     return problem
 
 
-def _components(problem: Problem, name: str, given: Any, size: int, axis: int) -> Factor | None:
+def _names(W: Given | None, H: Given | None) -> tuple[str, ...] | None:
+    """The names of the components that are given, if they have any.
+
+    Raises
+    ------
+    ValueError
+        If W and H call a component by two names.
+    """
+    of_W = None if W is None else W.labels.samples
+    of_H = None if H is None else H.labels.features
+    if W is not None and H is not None and of_W is not None and of_H is not None:
+        for k, (one, other) in enumerate(zip(of_W.tolist(), of_H.tolist(), strict=False)):
+            if one != other:
+                raise ValueError(
+                    f"component {k} is {one!r} in {W.name} and {other!r} in {H.name}; give it one "
+                    "name in both"
+                )
+    longer = max((x for x in (of_W, of_H) if x is not None), key=len, default=None)
+    return None if longer is None else tuple(longer.tolist())
+
+
+def _components(problem: Problem, given: Given, size: int, axis: int) -> Factor | None:
     """Components of W (along axis 1) or H (along axis 0) that are held; None if none is."""
-    values = dense(name, given)
+    name, values = given.name, dense(given)
     found: Factor = np.array(values.library.to_numpy(values.stored), dtype=np.float64)
     unknown, across = np.isnan(found), 1 - axis
     learned = unknown.all(axis=across)
@@ -90,7 +121,7 @@ def _components(problem: Problem, name: str, given: Any, size: int, axis: int) -
     if found.shape[across] != size:
         lines = ("rows", "columns")[across]
         raise ValueError(f"{name} has {found.shape[across]} {lines}; it must have {size}, as A has")
-    checked_factor(problem, name, np.where(unknown, 0, found), found.shape)
+    _check(problem, given, RawDense(np.where(unknown, 0, found), get("numpy")), found.shape)
     with np.errstate(over="ignore"):  # infinite is an answer too
         squares = size * np.nanmax(found, initial=0.0) ** 2
     if not squares < np.finfo(problem.dtype).max:
@@ -111,9 +142,7 @@ def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
         )
 
 
-def checked_factor(
-    problem: Problem, name: str, factor: Any, shape: tuple[int, int], zero: str = ""
-) -> Array:
+def checked_factor(problem: Problem, given: Given, shape: tuple[int, int], zero: str = "") -> Array:
     """A factor that was given: W, H or a start of one; `zero` says why it may not be zero.
 
     Raises
@@ -121,7 +150,16 @@ def checked_factor(
     TypeError, ValueError
         If it is sparse, of another shape, on another device, or not finite and non-negative.
     """
-    raw, backend = dense(name, factor), problem.backend
+    raw = dense(given)
+    _check(problem, given, raw, shape, zero)
+    return raw.stored
+
+
+def _check(
+    problem: Problem, given: Given, raw: Raw, shape: tuple[int, ...], zero: str = ""
+) -> None:
+    """Raise unless that is a factor of the shape, finite and non-negative."""
+    backend, name = problem.backend, given.name
     if raw.shape != shape:
         raise ValueError(f"{name} has shape {raw.shape}; with this A and rank it must be {shape}")
     home = owner(raw.stored)
@@ -130,11 +168,10 @@ def checked_factor(
             f"{name} is a {home} array, but this runs on {backend.name}; give a NumPy array"
         )
     on_device = RawDense(backend.asarray(raw.stored, problem.dtype), backend)
-    check_entries(on_device, name, zero)
-    return raw.stored
+    check_entries(on_device, name, zero, given.labels)
 
 
-def dense(name: str, factor: Any) -> Raw:
+def dense(given: Given) -> Raw:
     """A factor that was given, as a dense matrix of real numbers.
 
     Raises
@@ -142,11 +179,12 @@ def dense(name: str, factor: Any) -> Raw:
     TypeError, ValueError
         If it is none.
     """
-    given = Given(factor, name)
-    if isinstance(factor, np.ma.MaskedArray):
+    name = given.name
+    if isinstance(given.like, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; all of it must be known: fill what is masked")
-    if given.kind is RawSparse:
-        raise TypeError(f"{name} is sparse ({type(factor).__name__}); pass {name}.toarray()")
     raw = given.raw()
+    if isinstance(raw, RawSparse):
+        of = type(given.passed).__name__
+        raise TypeError(f"{name} is sparse ({of}); pass {name}.toarray()")
     working_dtype(raw.dtype, None, name)  # refuses what are no real numbers
     return raw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend, get, owner
-from ..backends.exchange import back, is_foreign, shared
-from ..matrices import Raw, RawDense, RawSparse, is_sparse
+from ..backends.exchange import back, is_foreign
+from ..labels import Labelled, Labels, Party, component_names, labelled, order_like
+from ..matrices import Frame, Raw, RawDense, RawSparse, Side
 from ..options import choice
-from ..types import Array
+from ..results import Factorization
+from ..types import Array, Index
+from .raws import as_raw
 
 ZEROS = choice("zero", "What a sparse matrix does not store.", ("zero", "missing"))
 UNKNOWN = choice(
@@ -42,6 +45,10 @@ class Given:
         What the entries are that a sparse matrix does not store.
     unknown : {'refuse', 'zero'}
         What becomes of a row or a column of which nothing is known.
+    beside : Given, optional
+        The matrix that it goes with, in whose order its rows and columns are taken, by their names.
+    shares : tuple of int
+        Along which axes that is: W has the rows of A (0), H its columns (1).
     """
 
     passed: Any
@@ -50,55 +57,96 @@ class Given:
     weights: Any = None
     zeros: str = "zero"
     unknown: str = "refuse"
+    beside: Given | None = None
+    shares: tuple[int, ...] = (0, 1)
+
+    @cached_property
+    def labelled(self) -> Labelled:
+        """What it is in its library, and its names."""
+        return labelled(self.passed, self.shares)
+
+    @property
+    def labels(self) -> Labels:
+        """The names of its rows and columns, in the orders in which they are taken."""
+        sides = zip(self.labelled.labels, self.orders, strict=True)
+        return Labels(*(x if x is None or order is None else x[order] for x, order in sides))
+
+    @property
+    def like(self) -> Any:
+        """The array itself, where it is one: what is given back is like that."""
+        return self.labelled.like
 
     @cached_property
     def library(self) -> str | None:
         """The backend that stands for its library, if there is one."""
-        return owner(self.passed)
+        return owner(self.like)
 
     @cached_property
     def foreign(self) -> bool:
         """Whether it is an array of another library that speaks DLPack."""
-        return self.library is None and is_foreign(self.passed)
+        return self.library is None and is_foreign(self.like)
 
     @cached_property
     def kind(self) -> type[RawDense] | type[RawSparse]:
         """Its kind as a matrix."""
-        return RawSparse if is_sparse(self.passed) else RawDense
+        return RawSparse if self.labelled.sparse else RawDense
+
+    @cached_property
+    def weighing(self) -> Given:
+        """Its weights, in its order."""
+        return Given(self.weights, "weights", beside=self)
+
+    @cached_property
+    def orders(self) -> tuple[Index | None, Index | None]:
+        """In which orders its rows and columns are taken; None as they are.
+
+        Raises
+        ------
+        ValueError
+            If they have other names than those of the matrix that it goes with.
+
+        Warns
+        -----
+        UserWarning
+            If they are put into another order.
+        """
+        if self.beside is None:
+            return None, None
+        like, own = (Party(x.name, x.labelled) for x in (self.beside, self))
+        rows, columns = (
+            order_like(like, own, axis) if axis in self.shares else None for axis in (0, 1)
+        )
+        return rows, columns
+
+    @property
+    def moved(self) -> bool:
+        """Whether its rows or columns are taken in another order."""
+        return any(order is not None for order in self.orders)
 
     def raw(self) -> Raw:
         """It as a matrix of a library that a backend stands for, sharing memory where it can.
 
-        Lists, frames and what else `numpy.asarray` takes become NumPy arrays. Arrays of other
-        libraries are shared through DLPack, with NumPy or, on a GPU, with CuPy or JAX. Made anew
-        at each call, since it may be a copy that nobody needs for long.
+        Lists and what else `numpy.asarray` takes become NumPy arrays; labelled matrices become
+        what they hold, transposed where their samples are rows. Arrays of other libraries are
+        shared through DLPack, with NumPy or, on a GPU, with CuPy or JAX. Made anew at each call,
+        since it may be a copy that nobody needs for long.
 
         Raises
         ------
         TypeError, ValueError
             If it is no matrix, or is empty.
         """
-        name, passed = self.name, self.passed
-        home = get(self.library or "numpy")
-        if self.kind is RawSparse:
-            array: Any = _canonical(passed, home, keep_zeros=self.zeros == "missing")
-        elif isinstance(passed, np.ma.MaskedArray):
-            array = passed.filled(0)
-        elif self.foreign:
-            array = shared(passed, name)
-            home = get(owner(array) or "numpy")
-        else:
-            array = np.asarray(passed) if self.library is None else passed
-        if array.ndim != 2:
-            raise ValueError(f"{name} must be a matrix (2-D), but its shape is {array.shape}")
-        if 0 in array.shape:
-            raise ValueError(f"{name} is empty: its shape is {array.shape}")
-        if self.kind is RawSparse:
-            # Where nothing was taken out, it is also what some products will go through.
-            same = (array.nnz, array.dtype) == (passed.nnz, passed.dtype)
-            whole = same and getattr(passed, "format", "") == "csc"
-            return RawSparse(array, home, passed if whole else None)
-        return RawDense(array, home)
+        matrix, keep_zeros = self.labelled.matrix(self.name), self.zeros == "missing"
+        raw = as_raw(self.name, matrix, self.shares, keep_zeros=keep_zeros)
+        if not self.moved:
+            return raw
+        return raw.cut(Frame(*map(Side, raw.shape, self.orders)))
+
+    @property
+    def in_order(self) -> Any:
+        """It as it was passed; where it is in another order, or a part of it, an array."""
+        taken = self.moved or self.labelled.passed is not self.passed
+        return self.raw().stored if taken else self.passed
 
     @cached_property
     def fingerprint(self) -> str:
@@ -111,8 +159,13 @@ class Given:
             digest.update(np.ascontiguousarray(x).data)
         return digest.hexdigest()
 
-    def completed(self, product: NDArray[Any]) -> NDArray[Any]:
-        """It, with the entries of a product where it is not known."""
+    def completed(self, product: NDArray[Any]) -> Any:
+        """It, with the entries of a product where it is not known; of its kind."""
+        kind = self.labelled
+        return kind.build(self._completed(product), kind.rows, kind.columns)
+
+    def _completed(self, product: NDArray[Any]) -> NDArray[Any]:
+        """The same as an array."""
         raw, weights = weighed(self)
         library = raw.library
         if isinstance(raw, RawSparse) and weights is not None:
@@ -126,27 +179,38 @@ class Given:
 
     def give_back(self, x: Array, backend: Backend) -> Any:
         """`x`, an array of `backend`, as one of the library of what was passed, on its device."""
-        if backend.owns(self.passed):
+        if backend.owns(self.like):
             return x
-        return back(x, self.passed, backend) if self.foreign else backend.to_numpy(x)
+        return back(x, self.like, backend) if self.foreign else backend.to_numpy(x)
+
+    def as_H(self, H: Array, backend: Backend, known: Any = None) -> Any:
+        """H (d, n), an array of `backend`, as a matrix of its kind; see `dress`."""
+        names = component_names(H.shape[0], known).tolist()
+        above, _ = self.labelled.components(names)
+        return self.labelled.build(self.give_back(H, backend), above, self.labelled.columns)
+
+    def dress(self, result: Factorization, backend: Backend, known: Any = None) -> Factorization:
+        """A factorization of it, of arrays of `backend`, with factors of its kind and its names.
+
+        `known` are the names of the first components, if they have any.
+        """
+        names, kind = component_names(result.rank, known), self.labelled
+        above, beside = kind.components(names.tolist())
+        W = kind.build(self.give_back(result.W, backend), kind.rows, beside)
+        H = kind.build(self.give_back(result.H, backend), above, kind.columns)
+        taken = {"taken": kind.taken} if kind.taken else {}
+        return replace(
+            result,
+            W=W,
+            H=H,
+            features=self.labels.features,
+            samples=self.labels.samples,
+            components=None if known is None else names,
+            settings={**result.settings, **taken},
+        )
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.kind.kind}, of {self.library or type(self.passed).__name__}>"
-
-
-def _canonical(A: Any, home: Backend, *, keep_zeros: bool = False) -> Any:
-    """`A` by rows, without duplicate entries or explicit zeros; `A` itself is left alone."""
-    with home.scope(A):
-        csr = A.tocsr()
-        if csr.dtype.kind == "b":
-            csr = csr.astype("float32")  # cupyx cannot eliminate zeros from booleans
-        zeros = not keep_zeros and bool((csr.data == 0).any())
-        if not csr.has_canonical_format or zeros:
-            csr = csr.copy()
-            csr.sum_duplicates()
-            if zeros:
-                csr.eliminate_zeros()
-        return csr
 
 
 def fingerprint(A: Any) -> str:
@@ -164,7 +228,7 @@ def weighed(given: Given) -> tuple[Raw, Any]:
     TypeError, ValueError
         If the weights are not finite and non-negative, or have another shape; if it is sparse.
     """
-    raw, name, passed = given.raw(), given.name, given.passed
+    raw, name, passed = given.raw(), given.name, given.like
     if ZEROS.checked("zeros", given.zeros) == "missing":
         return _observed(given, raw), 1.0
     masked = np.ma.getmask(passed) if isinstance(passed, np.ma.MaskedArray) else np.ma.nomask
@@ -183,7 +247,7 @@ def weighed(given: Given) -> tuple[Raw, Any]:
     with get(owner(A) or "numpy").scope(A):
         M: Any = xp.ones(A.shape, dtype=xp.float64)
         if given.weights is not None:
-            M = library.asarray(_checked_weights(given.weights, A.shape, name), "float64")
+            M = library.asarray(_checked_weights(given, A.shape), "float64")
         if masked is not np.ma.nomask:
             M = M * ~np.asarray(masked)
         if missing is not None:
@@ -207,16 +271,19 @@ def _observed(given: Given, raw: Raw) -> Raw:
     return raw
 
 
-def _checked_weights(weights: Any, shape: tuple[int, ...], name: str) -> Any:
+def _checked_weights(given: Given, shape: tuple[int, ...]) -> Any:
     """The weights on the host or where they are, or what is wrong with them."""
-    raw = Given(weights, "weights").raw()
+    raw = given.weighing.raw()
     if isinstance(raw, RawSparse):
         raise TypeError("weights are sparse; pass weights.toarray()")
     if raw.shape != tuple(shape):
-        raise ValueError(f"weights have shape {raw.shape}; they must have {name}'s, {tuple(shape)}")
+        raise ValueError(
+            f"weights have shape {raw.shape}; they must have {given.name}'s, {tuple(shape)}"
+        )
     M = raw.library.to_numpy(raw.stored).astype(float)
     wrong = np.argwhere(~((M >= 0) & np.isfinite(M)))
     if len(wrong):
-        where = tuple(int(k) for k in wrong[0])
-        raise ValueError(f"weights are {M[where]} at {where}; they must be finite and >= 0")
+        row, column = (int(k) for k in wrong[0])
+        place = given.labels.place(row, column)
+        raise ValueError(f"weights are {M[row, column]} at {place}; they must be finite and >= 0")
     return M

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backends import Backend, resolve
 from ..core.problem import Problem
+from ..labels import LINES
 from ..losses import FROBENIUS, Loss
 from ..matrices import Frame, Matrix, Raw, RawDense, Side, weigh
 from .checks import check_entries, check_for, working_dtype
@@ -37,12 +38,12 @@ def prepare(
         If the backend cannot run here, or takes no matrices of its kind.
     """
     raw, weights = weighed(given)
-    chosen = resolve(backend, raw.stored, given.kind)
+    chosen = resolve(backend, raw.stored, type(raw))
     with chosen.scope(raw.stored):
         if weights is not None and not _anything(raw, weights):
             raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
-        raw, mean = _checked(raw, given.name, dtype, "so there is nothing to factorize")
-        check_for(objective, raw, given.name, weights)
+        raw, mean = _checked(raw, given, dtype, "so there is nothing to factorize")
+        check_for(objective, raw, given.name, weights, given.labels)
         if folds is not None and weights is None:
             weights = _all_known(raw, given.name)
         if weights is not None:
@@ -65,19 +66,19 @@ def prepare_whole(
     Of what is not known, rows are left out in any case: nothing is to be found for them.
     """
     raw, weights = weighed(given)
-    chosen = resolve(backend, raw.stored, given.kind)
+    chosen = resolve(backend, raw.stored, type(raw))
     with chosen.scope(raw.stored):
-        raw, mean = _checked(raw, given.name, dtype, "")
-        check_for(objective, raw, given.name, weights)
+        raw, mean = _checked(raw, given, dtype, "")
+        check_for(objective, raw, given.name, weights, given.labels)
         if weights is not None:
             return _known(raw, weights, given, chosen, ("column",))
         return _as_it_is(raw, given.name, chosen, mean)
 
 
-def _checked(raw: Raw, name: str, dtype: Any, zero: str) -> tuple[Raw, float]:
+def _checked(raw: Raw, given: Given, dtype: Any, zero: str) -> tuple[Raw, float]:
     """The matrix where it lies, so that only what the loop needs is moved, and its mean."""
-    raw = raw.astype(working_dtype(raw.dtype, dtype, name))
-    check_entries(raw, name, zero)
+    raw = raw.astype(working_dtype(raw.dtype, dtype, given.name))
+    check_entries(raw, given.name, zero, given.labels)
     xp, (m, n) = raw.library.xp, raw.shape
     return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
 
@@ -118,9 +119,9 @@ def _known(
     known = RawDense(weights, raw.library) if isinstance(raw, RawDense) else raw
     frame = known.frame()
     if UNKNOWN.checked("unknown", given.unknown) == "refuse":
-        for what, side in (("row", frame.rows), ("column", frame.columns)):
-            if what in wanted:
-                _refuse_unknown(given.name, what, side)
+        for axis, side in enumerate((frame.rows, frame.columns)):
+            if LINES[axis] in wanted:
+                _refuse_unknown(given, axis, side)
     if frame.rows.left_out.size == raw.shape[0]:
         frame = Frame.whole(raw.shape)  # no loop will run, and backends take no empty arrays
     if isinstance(raw, RawDense):  # of a sparse one they are all alike
@@ -129,14 +130,14 @@ def _known(
     return _problem(given.name, backend, A, frame, mean)
 
 
-def _refuse_unknown(name: str, what: str, side: Side) -> None:
+def _refuse_unknown(given: Given, axis: int, side: Side) -> None:
     """Raise for the first row, or column, of which nothing is known."""
-    nothing = side.left_out
+    nothing, what = side.left_out, LINES[axis]
     if nothing.size:
         raise ValueError(
-            f"nothing is known of {nothing.size} {what}{'s' * (nothing.size > 1)} of {name}, the "
-            f"first being {what} {nothing[0]}; leave them out, or hold them at zero by "
-            "unknown='zero'"
+            f"nothing is known of {nothing.size} {what}{'s' * (nothing.size > 1)} of "
+            f"{given.name}, the first being {given.labels.line(axis, nothing[0])}; leave them out, "
+            "or hold them at zero by unknown='zero'"
         )
 
 

@@ -98,7 +98,9 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     -----
     X is an array of NumPy, CuPy, JAX, PyTorch or another library that speaks DLPack, a frame, or
     a sparse matrix; what comes out is of the same library, on its device. Only the start is drawn
-    on the host.
+    on the host. An AnnData, whose cells are its samples, is taken as a frame, in which genes of
+    one name are told apart by ``.1``, ``.2``, …; a `Dataset`, whose samples are columns, as an
+    array. Of a frame of polars, a first column of text names the samples and is left out.
 
     `transform` solves the convex problem for W exactly (see `project`), and `fit_transform` ends
     with it: they agree on the same data. scikit-learn's do not (its issue 18663). With another

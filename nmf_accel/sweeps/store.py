@@ -42,6 +42,9 @@ def key_of(row: Row) -> Key:
     return row["rank"], row["seed"]
 
 
+NAMES = "names"
+"""The setting that is the fingerprint of the names of A; it is left out where A has none."""
+
 KEEP: dict[str, Callable[[Iterable[Row]], set[Key]]] = {
     "best": lambda rows: {key_of(row) for row in best_of(rows).values()},
     "all": lambda rows: {key_of(row) for row in rows},
@@ -114,14 +117,21 @@ class Store:
         return cls(path, settings, about, _read_rows(path / "runs.jsonl"))
 
     def must_match(self, settings: Mapping[str, Any], other: str = "this sweep") -> None:
-        """Raise if `settings` are not the store's."""
+        """Raise if `settings` are not the store's; names, only if both have any."""
         differ = [
             f"{name} is {self.settings.get(name)!r} there and {settings.get(name)!r} in {other}"
-            for name in sorted({*settings, *self.settings})
+            for name in sorted({*settings, *self.settings} - {NAMES})
             if self.settings.get(name) != settings.get(name)
         ]
         if differ:
             raise StoreError(f"{self.path} holds another sweep: {'; '.join(differ)}")
+        names = {x for x in (self.settings.get(NAMES), settings.get(NAMES)) if x is not None}
+        if len(names) > 1:
+            raise StoreError(
+                f"{self.path} holds a sweep of the same numbers, but the rows or columns of A have "
+                f"other names there than in {other}; take a new folder, or give A the names that "
+                "it had"
+            )
 
     def __repr__(self) -> str:
         return f"<Store {self.path}: {len(self.rows)} runs>"

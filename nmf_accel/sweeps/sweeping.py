@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Unpack
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
 from .plan import planned_runs
-from .store import KEEP, Row, Store, key_of
+from .store import KEEP, NAMES, Row, Store, key_of
 from .table import SweepResult
 
 KEPT = choice("best", "Whose factors are kept.", KEEP)
@@ -53,13 +53,14 @@ def sweep(
     Parameters
     ----------
     A : (m, n) array
-        As for `nmf`.
+        As for `nmf`, with or without names.
     ranks : iterable of int
         Each once.
     seeds : int or iterable of int
         So many, from 0; or which.
     reference : (m, n) array, optional
-        What A should have been (the images without noise): ‖reference − W H‖_F is reported.
+        What A should have been (the images without noise): ‖reference − W H‖_F is reported. Put
+        into A's order where both have names, as for `nmf`.
     W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend
         As for `nmf`.
     memory : int, optional
@@ -68,7 +69,7 @@ def sweep(
         Whose factors are kept: the best run's of each rank, all, or none.
     store : path, optional
         Folder to keep the runs in. A sweep that was interrupted goes on where it was; one
-        with other settings or data is refused.
+        with other settings, data or names is refused.
     about : dict, optional
         What to write of the data into the store.
     progress : bool
@@ -81,11 +82,13 @@ def sweep(
     Returns
     -------
     SweepResult
+        Factors that come from a folder are NumPy's arrays: ``to_frames()`` gives them their names.
 
     Raises
     ------
     ValueError, TypeError
-        For input that cannot be factorized, or a setting out of range.
+        For input that cannot be factorized, or a setting out of range; for something beside A
+        whose names are not those of A.
     nmf_accel.BackendError
         If the backend that was asked for cannot run on this machine.
     nmf_accel.StoreError
@@ -97,11 +100,11 @@ def sweep(
     free = W_fixed is None and H_fixed is None
     how: dict[str, Any] = {"objective": runs[0].objective, "folds": runs[0].folds}
     problem = prepare(given, dtype, backend, drop=free, **how)
-    problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed)
+    problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed, given)
     settle(runs[0], problem)  # refuses what this problem does not allow
     whole = Sweep(given, runs, Packing(problem, memory), keep)
     if reference is not None:
-        whole.reference = Reference.of(reference, problem)
+        whole.reference = Reference.of(reference, problem, given)
     if store is not None:
         whole.open(store, about or {})
     with progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
@@ -116,15 +119,15 @@ class Reference:
     given: Given
 
     @classmethod
-    def of(cls, reference: Any, problem: Problem) -> Reference:
-        """It, checked.
+    def of(cls, reference: Any, problem: Problem, beside: Given) -> Reference:
+        """It, checked, and in the order of A, by the names that both have.
 
         Raises
         ------
         ValueError, TypeError
-            If it could not be factorized either, or has another shape.
+            If it could not be factorized either, or has another shape or other names.
         """
-        given = Given(reference, "reference")
+        given = Given(reference, "reference", beside=beside)
         prepared = prepare_whole(given, problem.dtype, problem.backend.name)
         if prepared.A.weights is not None:
             raise TypeError("reference is a masked array; all of it must be known")
@@ -171,6 +174,7 @@ class Sweep:
     def settings(self) -> Row:
         """What all its runs have in common, matrices by their fingerprints."""
         options, fixed = asdict(self.plan[0]), self.problem.fixed
+        names = self.given.labels.fingerprint
         held = {"W_fixed": fixed.W, "H_fixed": fixed.H}
         return {
             **{name: options[name] for name in COMMON},
@@ -179,6 +183,7 @@ class Sweep:
             "data": self.given.fingerprint,
             "reference": self.reference and self.reference.given.fingerprint,
             **{name: fingerprint(x) for name, x in held.items() if x is not None},
+            **({} if names is None else {NAMES: names}),
         }
 
     def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
@@ -239,10 +244,8 @@ class Sweep:
         }
 
     def _to_caller(self, result: Factorization) -> Factorization:
-        """The factorization with its factors of the library of A."""
-        backend = self.problem.backend
-        W, H = (self.given.give_back(x, backend) for x in (result.W, result.H))
-        return replace(result, W=W, H=H)
+        """The factorization with its factors of the kind of A, and its names."""
+        return self.given.dress(result, self.problem.backend, self.problem.fixed.names)
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self.plan)} runs, {len(self.missing)} of them to do>"

@@ -88,7 +88,7 @@ def compare(
     if runs < 1 or not seconds > 0:
         raise ValueError(f"runs is {runs} and seconds is {seconds}; both must be positive")
     options = [Options(rank=rank, solver=solver) for solver in solvers]
-    asked = backends and [resolve(name, given.passed, given.kind).name for name in backends]
+    asked = backends and [resolve(name, given.like, given.kind).name for name in backends]
     found: list[Timing | Contestant] = []
     for name in dict.fromkeys(asked or names()):
         found += _contestants(given, name, dtype, options, runs)

@@ -1,0 +1,90 @@
+"""A matrix of any library as one of a library that a backend stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backends import Backend, get, owner
+from ..backends.exchange import is_foreign, shared
+from ..matrices import Raw, RawDense, RawSparse, is_sparse
+
+
+def as_raw(
+    name: str, matrix: Any, shares: tuple[int, ...] = (0, 1), *, keep_zeros: bool = False
+) -> Raw:
+    """A matrix where it lies, sharing memory where it can.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in messages.
+    matrix : array or sparse matrix of any library, or what `numpy.asarray` takes
+    shares : tuple of int
+        Which axes of A it has, for messages: see `Given`.
+    keep_zeros : bool
+        Whether zeros that a sparse matrix stores are to stay.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no matrix, or is empty.
+    """
+    library, sparse = owner(matrix), is_sparse(matrix)
+    home = get(library or "numpy")
+    if sparse:
+        array: Any = _canonical(matrix, home, keep_zeros=keep_zeros)
+    elif isinstance(matrix, np.ma.MaskedArray):
+        array = matrix.filled(0)
+    elif is_foreign(matrix):
+        array = shared(matrix, name)
+        home = get(owner(array) or "numpy")
+    else:
+        array = np.asarray(matrix) if library is None else matrix
+    if array.ndim != 2:
+        code = name if hasattr(matrix, "reshape") else f"np.asarray({name})"
+        raise ValueError(
+            f"{name} must be a matrix (2-D), but its shape is {array.shape}"
+            + _how_to_reshape(code, array.shape, shares)
+        )
+    if 0 in array.shape:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    if sparse:
+        # Where nothing was taken out, it is also what some products will go through.
+        same = (array.nnz, array.dtype) == (matrix.nnz, matrix.dtype)
+        whole = same and getattr(matrix, "format", "") == "csc"
+        return RawSparse(array, home, matrix if whole else None)
+    return RawDense(array, home)
+
+
+VECTORS = {
+    (0, 1): "[:, None] for one sample",
+    (0,): "[:, None] for one component",
+    (1,): "[None, :] for one component",
+}
+"""What makes a matrix of a vector, by the axes of A that it is to have."""
+
+
+def _how_to_reshape(code: str, shape: tuple[int, ...], shares: tuple[int, ...]) -> str:
+    """What to type for a matrix of an array of another shape."""
+    if len(shape) == 1:
+        return f"; pass {code}{VECTORS[shares]}"
+    if len(shape) < 3 or 0 in shape:
+        return ""
+    return f"; if its first axis is samples, pass {code}.reshape({shape[0]}, -1).T"
+
+
+def _canonical(A: Any, home: Backend, *, keep_zeros: bool = False) -> Any:
+    """`A` by rows, without duplicate entries or explicit zeros; `A` itself is left alone."""
+    with home.scope(A):
+        csr = A.tocsr()
+        if csr.dtype.kind == "b":
+            csr = csr.astype("float32")  # cupyx cannot eliminate zeros from booleans
+        zeros = not keep_zeros and bool((csr.data == 0).any())
+        if not csr.has_canonical_format or zeros:
+            csr = csr.copy()
+            csr.sum_duplicates()
+            if zeros:
+                csr.eliminate_zeros()
+        return csr

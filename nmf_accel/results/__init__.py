@@ -1,0 +1,8 @@
+"""What a factorization gives back: its file, its tables, what stands out in it."""
+
+from .export import EXPORTS
+from .factorization import Factorization, Interrupted
+from .file import is_factorization
+from .top import Top, TopFeature
+
+__all__ = ["EXPORTS", "Factorization", "Interrupted", "Top", "TopFeature", "is_factorization"]

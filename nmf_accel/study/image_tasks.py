@@ -51,15 +51,15 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(h, w, 3)."""
+        """(h, w, colours)."""
         assert self.data.image_shape is not None  # StudySettings.load saw to it
         return self.data.image_shape
 
     @cached_property
     def alpha(self) -> Floats:
         """Opacity of the images, (n, h, w)."""
-        assert self.data.pixels is not None
-        return images.opacity(self.data.pixels)
+        assert self.data.opacity is not None
+        return self.data.opacity
 
     def as_seen(self, A: Floats, columns: Any = slice(None)) -> Floats:
         """Columns of a matrix as pictures: clipped, with the images' opacity, on grey."""
@@ -93,20 +93,24 @@ def study_images(runs: Runs, data: Dataset) -> Images:
 
 def matrix_numbers(data: Dataset) -> Numbers:
     """2b: sizes, transparency, and the bound on the rank that follows from it."""
+    shape, alpha, (m, n) = data.image_shape, data.opacity, data.A.shape
+    assert shape is not None
     assert data.pixels is not None
-    (m, n), alpha = data.A.shape, images.opacity(data.pixels)
+    assert alpha is not None
     transparent = int((alpha.max(axis=0) == 0).sum())
     return {
         "data": data.name,
         "n_images": n,
         "shape": [m, n],
-        "image_shape": list(data.pixels.shape[1:3]),
+        "image_shape": list(shape[:2]),
+        "channels": data.pixels.shape[3],
+        "said": list(data.said),
         "norm": float(np.linalg.norm(data.A)),
         "mean_value": float(data.A.mean()),
         "mean_opacity": float(alpha.mean()),
         "always_transparent_pixels": transparent,
         "zero_rows": int((data.A.max(axis=1) == 0).sum()),
-        "rank_bound": min(m - 3 * transparent, n),
+        "rank_bound": min(m - shape[2] * transparent, n),
     }
 
 
@@ -133,7 +137,7 @@ def deviation(data: Dataset, fit: Factorization) -> Numbers:
     relative = error / np.where(norm > 0, norm, 1.0)
     order = np.argsort(relative, kind="stable")
     rare = rare_pixels(data.pixels)
-    squares = (rest**2).reshape(*data.pixels.shape[1:3], 3, -1).sum(axis=2)
+    squares = (rest**2).reshape(*data.pixels.shape[1:3], -1, rest.shape[1]).sum(axis=2)
     squares = np.moveaxis(squares, -1, 0)
     return {
         "error_by_image": error.tolist(),
@@ -148,10 +152,13 @@ def deviation(data: Dataset, fit: Factorization) -> Numbers:
     }
 
 
-def rare_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def rare_pixels(pixels: NDArray[Any]) -> NDArray[np.bool_]:
     """Where an image has a colour that few others have at that place, (n, h, w)."""
-    n, h, w, _ = pixels.shape
-    colours = np.ascontiguousarray(pixels).view(np.uint32).reshape(n, h * w)
+    n, h, w, channels = pixels.shape
+    size = channels * pixels.dtype.itemsize
+    # Colours are compared as a whole: as one number, or as bytes where none is as long.
+    whole = np.dtype(f"u{size}" if size in (1, 2, 4, 8) else f"V{size}")
+    colours = np.ascontiguousarray(pixels).view(whole).reshape(n, h * w)
     rare = np.empty((n, h * w), dtype=bool)
     for place in range(h * w):
         _, which, counts = np.unique(colours[:, place], return_inverse=True, return_counts=True)

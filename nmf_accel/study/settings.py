@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
-from ..datasets import Dataset
+from ..datasets import Dataset, images
 from ..options import COMMON, Option, check, choice, whole
 
 DEFAULT_RANKS = (16, 32, 64, 100, 128, 160, 200, 256)
@@ -23,7 +23,8 @@ class StudySettings:
     Attributes
     ----------
     dataset : str
-        A name such as ``cryptopunks`` and ``sprites``, or a folder of images of one size.
+        A name such as ``cryptopunks`` and ``sprites``, a folder of images of one size, or a file
+        with several.
     n_images : int, optional
         How many images, from the first; by default 500 of those two, or all of a folder.
     tasks : tuple of int
@@ -109,12 +110,13 @@ class StudySettings:
         return {name: getattr(self, name) for name in ("max_iter", "delta", "solver", "inner")}
 
     def load(self) -> Dataset:
-        """The images.
+        """The images, with values up to 1; those that are no bytes are divided by their maximum.
 
         Raises
         ------
         ValueError
-            If there are fewer than asked for, or the data set is a matrix without images.
+            If there are fewer than asked for, a value is missing, or the data set is a matrix
+            without images.
         nmf_accel.datasets.DatasetError
             If there is no such data set.
         """
@@ -127,7 +129,15 @@ class StudySettings:
                 f"{self.dataset} is a matrix, and the study needs images: "
                 f"{datasets.image_sources_in_words()}"
             )
-        return data
+        if data.missing:
+            raise ValueError(
+                f"{self.dataset} lacks {data.missing:,} values (NaN), and the study needs all"
+            )
+        white = images.peak(data.A, data.pixels)
+        if white == 1:
+            return data
+        said = (*data.said, f"divided by their maximum, {white:.4g}, for the study")
+        return replace(data, A=data.A / white, said=said)  # noise and likeness are on that scale
 
     def as_json(self) -> dict[str, Any]:
         """The settings, ready for JSON."""

@@ -50,6 +50,32 @@ def test_images_without_opacity_are_opaque(pixels):
     assert np.array_equal(images.opacity(pixels), np.ones(pixels.shape[:3]))
 
 
+@pytest.mark.parametrize("dtype", [bool, "u1", "u2", "u4", "f4", "f8"])
+@pytest.mark.parametrize(("channels", "colours"), [(1, 1), (2, 1), (3, 3), (4, 3), (5, 5)])
+def test_colours_and_opacity_of_any_depth(dtype, channels, colours):
+    most = np.iinfo(dtype).max if str(dtype).startswith("u") else 1
+    share = np.random.default_rng(0).random((4, 3, 2, channels))
+    pixels = (share * most).round().astype(dtype) if dtype is bool else (share * most).astype(dtype)
+    A = images.to_matrix(pixels)
+    expected = pixels[..., :colours].reshape(4, -1).T
+    np.testing.assert_array_equal(A, expected if "f" in str(dtype) else expected / float(most))
+    assert A.dtype == (dtype if "f" in str(dtype) else np.float64)
+    alpha = images.opacity(pixels)
+    shown = pixels[..., -1] / float(most) if channels > colours else np.ones((4, 3, 2))
+    np.testing.assert_array_equal(alpha, shown)
+
+
+def test_channels_that_are_told_are_colours():
+    pixels = np.arange(24, dtype=np.uint8).reshape(1, 3, 2, 4)
+    assert images.to_matrix(pixels, 4).shape == (24, 1)
+    assert (images.opacity(pixels, 4) == 1).all()
+
+
+def test_complex_pixels_are_refused():
+    with pytest.raises(ValueError, match="complex128 pixels; save their real part"):
+        images.to_matrix(np.ones((1, 1, 1, 1), complex))
+
+
 @given(matrices(st.floats(-3, 3)))
 def test_images_are_clipped_and_inside_the_range_nothing_changes(A):
     stack = images.to_images(A, (A.shape[0], 1, 1))

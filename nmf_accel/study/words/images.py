@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from . import Numbers, listed, number, percent
 
+ROWS = {1: "one row", 3: "three rows"}
+COLOURS = {1: ["grey"], 3: ["red", "green", "blue"]}
+
+
+def how_columns_are_made(found: Numbers) -> str:
+    """2a: what a pixel consists of, and what becomes of it in A."""
+    h, w = found["image_shape"]
+    (m, n), colours = found["shape"], found["shape"][0] // (h * w)
+    parts, opacity = COLOURS.get(colours, [f"{colours} channels"]), found["channels"] > colours
+    scale = f" ({'; '.join(found['said'])})" if found["said"] else ", divided by 255,"
+    text = (
+        f"Each of the {n} images has {h} × {w} pixels with {listed(parts + opacity * ['opacity'])}."
+        f" The {'colours' if colours == 3 else 'values'}{scale} become one column of A, which is "
+        f"{m} × {n}"
+    )
+    if opacity:
+        text += "; the opacity is not factorized but kept, and put back before an image is shown"
+    return f"{text}." + ("" if colours in COLOURS else " Pictures show the mean of the channels.")
+
 
 def rank_and_bound(found: Numbers) -> str:
     """2b: the rank, the bound from transparency, and how they compare."""
     (m, n), transparent = found["shape"], found["always_transparent_pixels"]
     rank, bound = found["matrix_rank"], found["rank_bound"]
+    places = found["image_shape"][0] * found["image_shape"][1]
+    rows = m // places  # of a pixel: its colours
+    each = ROWS.get(rows, f"{rows} rows")
     opening = (
-        f"{transparent} of the {found['image_shape'][0] * found['image_shape'][1]} pixels are "
-        f"transparent in every image. Each is three rows of zeros, so the rank is at most "
-        f"min(m − 3 · {transparent}, n) = min({m - 3 * transparent}, {n}) = {bound}."
+        f"{transparent} of the {places} pixels are transparent in every image. Each is {each} of "
+        f"zeros, so the rank is at most min(m − {rows} · {transparent}, n) = "
+        f"min({m - rows * transparent}, {n}) = {bound}."
     )
-    if found["zero_rows"] > 3 * transparent:
+    if found["zero_rows"] > rows * transparent:
         opening += (
             f" Counting colours that are zero in every image as well, {found['zero_rows']} rows "
             "are zero."

@@ -1,0 +1,1 @@
+"""Pictures: one or many in a file, and folders of them."""

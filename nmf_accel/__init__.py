@@ -2,6 +2,7 @@
 
 from ._version import __version__
 from .backends import BackendError
+from .datasets import read
 from .factorize import nmf
 from .projection import project
 from .results import Factorization, Interrupted
@@ -16,5 +17,6 @@ __all__ = [
     "__version__",
     "nmf",
     "project",
+    "read",
     "sweep",
 ]

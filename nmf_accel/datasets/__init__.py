@@ -4,6 +4,7 @@ from . import images
 from .characters import draw_sprites, sprites
 from .dataset import Dataset, DatasetError
 from .images import add_noise
+from .named import NAMED, Named
 from .punks import (
     FOLDER_VARIABLE,
     PUNKS_FILE,
@@ -13,18 +14,20 @@ from .punks import (
     fetch_cryptopunks,
     punks_path,
 )
-from .readers.images import IMAGE_ENDINGS
+from .readers.images.files import IMAGE_ENDINGS
 from .sources import (
-    NAMED,
+    FOLDERS,
     READERS,
-    Named,
+    Folder,
     Reader,
     image_sources_in_words,
-    load,
+    read,
     sources_in_words,
 )
+from .sources import read as load  # as it was called before files had names
 
 __all__ = [
+    "FOLDERS",
     "FOLDER_VARIABLE",
     "IMAGE_ENDINGS",
     "NAMED",
@@ -34,6 +37,7 @@ __all__ = [
     "READERS",
     "Dataset",
     "DatasetError",
+    "Folder",
     "Named",
     "Reader",
     "add_noise",
@@ -44,6 +48,7 @@ __all__ = [
     "images",
     "load",
     "punks_path",
+    "read",
     "sources_in_words",
     "sprites",
 ]

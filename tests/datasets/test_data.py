@@ -36,7 +36,7 @@ class TestPunks:
 
     def test_the_first_few(self, punks_file, punks):
         np.testing.assert_array_equal(load("cryptopunks", 7).A, punks[:, :7])
-        with pytest.raises(ValueError, match=r"10001 images of cryptopunks .* 1 to 10000"):
+        with pytest.raises(ValueError, match=r"10001 samples of cryptopunks .* 1 to 10000"):
             load("cryptopunks", 10_001)
 
     @pytest.mark.parametrize("content", [b"", b"not a picture"])
@@ -137,7 +137,7 @@ class TestFiles:
         assert data.name == str(path)
         np.testing.assert_array_equal(load(str(path), 2).A, A[:, :2])
         for count in (0, 4, -1):
-            with pytest.raises(ValueError, match=f"{count} images of .* there are 1 to 3"):
+            with pytest.raises(ValueError, match=f"{count} samples of .* there are 1 to 3"):
                 load(str(path), count)
 
     @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ class TestFiles:
         path.write_text(text, encoding="utf-8", newline="")
         np.testing.assert_array_equal(load(str(path)).A, expected)
 
-    @pytest.mark.parametrize("text", ["1,2\n3\n", "1,2\n3,x\n", "", "a,b\n", "1;2\n3;4\n"])
+    @pytest.mark.parametrize("text", ["1,2\n3\n", "1,2\n3,x\n", "", "a,b\n"])
     def test_broken_csv_is_named(self, tmp_path, text):
         path = tmp_path / "a.csv"
         path.write_text(text)
@@ -169,7 +169,7 @@ class TestFiles:
         np.savez(path, B=A + 1, A=A)
         np.testing.assert_array_equal(load(str(path)).A, A)
         np.savez(path, B=A + 1, C=A)
-        with pytest.raises(DatasetError, match=r"holds several arrays \(B, C\); name one A"):
+        with pytest.raises(DatasetError, match=r"holds several arrays: B .*, C .*; choose one by"):
             load(str(path))
         np.savez(path, data=[1.0], indices=[0], indptr=[0, 1], format=b"csr", shape=[1, 1])
         assert load(str(path)).A.toarray().tolist() == [[1.0]]
@@ -188,7 +188,7 @@ class TestFiles:
     def test_pickles_are_not_opened(self, tmp_path):
         path = tmp_path / "a.npy"
         np.save(path, np.array([{}]), allow_pickle=True)
-        with pytest.raises(DatasetError, match=r"a.npy cannot be read: .*allow_pickle"):
+        with pytest.raises(DatasetError, match=r"a.npy cannot be read: .*not opened"):
             load(str(path))
 
     def test_the_content_counts_not_the_ending(self, tmp_path):
@@ -221,7 +221,7 @@ class TestFolders:
         expected = pixels[[1, 0, 2]].reshape(3, -1).T / 255
         np.testing.assert_array_equal(data.A, expected)
         np.testing.assert_array_equal(load(str(tmp_path), 2).A, expected[:, :2])
-        with pytest.raises(ValueError, match=r"4 images of .* there are 1 to 3"):
+        with pytest.raises(ValueError, match=r"4 samples of .* there are 1 to 3"):
             load(str(tmp_path), 4)
 
     def test_opacity_is_kept_and_hidden_colour_is_not(self, tmp_path):
@@ -237,7 +237,7 @@ class TestFolders:
     def test_grey_images(self, tmp_path, dtype):
         grey = np.eye(3, dtype=dtype) * dtype(1 if dtype is bool else 255)
         self.save(tmp_path, "a.png", grey)
-        np.testing.assert_array_equal(load(str(tmp_path)).A[::3, 0], np.eye(3).ravel())
+        np.testing.assert_array_equal(load(str(tmp_path)).A[:, 0], np.eye(3).ravel())
 
     def test_images_of_two_sizes(self, tmp_path):
         self.save(tmp_path, "a.png", np.ones((4, 5, 3), np.uint8))

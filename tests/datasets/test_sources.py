@@ -1,6 +1,7 @@
 """A line added to a table of data sets is enough, and importing them is cheap."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def faces(monkeypatch):
 
 
 @pytest.fixture
-def mtx(monkeypatch):
+def mine(monkeypatch):
     """A reader of somebody else's."""
 
     def read(path):
@@ -36,7 +37,7 @@ def mtx(monkeypatch):
             raise ValueError("it is empty")
         return np.arange(6.0).reshape(2, 3)
 
-    monkeypatch.setitem(READERS, ".mtx", read)
+    monkeypatch.setitem(READERS, ".mine", read)
 
 
 def test_a_new_name_is_loaded(faces):
@@ -72,34 +73,67 @@ def test_a_new_name_is_in_the_messages(faces, tmp_path):
         StudySettings(str(tmp_path / "a.npy")).load()
 
 
-def test_a_new_reader_reads(mtx, tmp_path):
-    path = tmp_path / "A.MTX"
+def test_a_new_reader_reads(mine, tmp_path):
+    path = tmp_path / "A.MINE"
     path.write_text("something")
     np.testing.assert_array_equal(load(str(path), 2).A, [[0.0, 1.0], [3.0, 4.0]])
-    with pytest.raises(ValueError, match=r"4 images of .* there are 1 to 3"):
+    with pytest.raises(ValueError, match=r"4 samples of .* there are 1 to 3"):
         load(str(path), 4)
     path.write_text("")
-    with pytest.raises(DatasetError, match=r"A.MTX cannot be read: it is empty"):
+    with pytest.raises(DatasetError, match=r"A.MINE cannot be read: it is empty"):
         load(str(path))
-    with pytest.raises(DatasetError, match=r"no \.npy, \.npz, \.csv, \.mtx file"):
+    with pytest.raises(DatasetError, match=r"no \.npy, .*, \.mine file"):
         load("nothing")
 
 
-def test_the_words_of_the_tables(faces, mtx):
-    assert datasets.sources_in_words() == (
-        "cryptopunks, faces, sprites, a .npy, .npz, .csv or .mtx file with one sample a column, "
+@pytest.mark.parametrize(
+    ("ending", "module"),
+    [
+        (".csv", "pandas"),
+        (".parquet", "pyarrow"),
+        (".feather", "pyarrow"),
+        (".mat", "scipy"),
+        (".mtx", "scipy"),
+        (".wav", "scipy"),
+        (".h5", "h5py"),
+        (".h5ad", "h5py"),
+        (".zarr.zip", "zarr"),
+        (".tif", "tifffile"),
+    ],
+)
+def test_what_is_not_installed_is_one_line_with_the_command(tmp_path, ending, module, monkeypatch):
+    path = tmp_path / f"a{ending}"
+    texts = {".mtx": "%%MatrixMarket matrix array real general\n1 2\n1\n2\n", ".tif": "II*\0"}
+    path.write_text(texts.get(ending, "a,b\n1,2\n") + " " * 200)
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not there
+    with pytest.raises(DatasetError) as caught:
+        load(str(path))
+    told = f"{path} takes {module}"
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith(": pip install 'nmf-accel[files]'")
+
+
+def test_the_words_of_the_tables(faces, mine):
+    words = datasets.sources_in_words()
+    assert words.startswith("cryptopunks, faces, sprites, a .npy, .npz, ")
+    assert words.endswith(
+        " or .mine file with one sample a column, a zarr folder, a folder of 10x Genomics, "
         "or a folder of images of one size"
     )
+    assert ".gz" not in words  # which is packed, and read all the same
     assert datasets.image_sources_in_words() == "cryptopunks, faces, sprites or a folder of images"
 
 
 def test_messages_are_word_for_word_what_they_were(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load("faces")
-    assert str(caught.value) == (
-        "'faces' is no data set (cryptopunks, sprites), no folder of images, and no "
-        ".npy, .npz, .csv file"
+    told = str(caught.value)
+    assert told.startswith(
+        "'faces' is no data set (cryptopunks, sprites), no folder of images, and "
     )
+    assert all(f"{ending}" in told for ending in READERS if not ending.endswith((".gz", "xz", "2")))
 
 
 def test_a_data_set_says_in_one_line_what_it_is():

@@ -1,0 +1,1 @@
+"""Matrix Market files, and the names that lie beside them."""

@@ -1,0 +1,1 @@
+"""Groups of arrays: HDF5 and zarr, and the single-cell files that are written so."""

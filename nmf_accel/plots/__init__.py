@@ -1,0 +1,20 @@
+"""Figures of a factorization. Nothing here touches matplotlib's global state."""
+
+from .drawing import BLUE, GREEN, ORANGE, PINK, save, show_pixels, tile
+from .figures import by_weight, components, errors, reconstructions
+from .sweeps import sweep
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "PINK",
+    "by_weight",
+    "components",
+    "errors",
+    "reconstructions",
+    "save",
+    "show_pixels",
+    "sweep",
+    "tile",
+]

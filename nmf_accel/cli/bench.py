@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from .. import datasets
 from ..factorize import nmf
 from ..options import COMMON, Options, declared
 from ..solvers import AUTO
 from ..timing import Timing, advice, compare
 from .options import Names, declared_option, dtype_option, n_images_option
+from .reading import echo_taken, read_source, reading_options, taken
 from .source import SourceCommand
 from .tables import echo_table, solver_of
 
@@ -25,6 +25,7 @@ TRY_AUTO: dict[str, Any] = {"solver": AUTO, "max_iter": 1}
 @click.argument("source")
 @declared_option("rank", declared(Options)["rank"])
 @n_images_option
+@reading_options
 @click.option(
     "--solver",
     "solvers",
@@ -60,7 +61,11 @@ def bench(
     The floor is the least time that this machine needs for an iteration: its bytes at the rate of a
     copy or its operations at that of a matrix product, both measured here.
     """
-    data = datasets.load(source, n_images)
+    data = read_source(source, n_images, options)
+    if not as_json:  # before it measures: a wrong guess should not cost the time
+        (m, n), runs = data.A.shape, f", {options['runs']} runs at once" * (options["runs"] > 1)
+        click.echo(f"{data.name}, {m} × {n}, rank {options['rank']}, {options['dtype']}{runs}")
+        echo_taken(data)
     show = sys.stderr.isatty() if progress is None else progress
     given = {name: value for name, value in options.items() if value != ()}
     try:
@@ -71,13 +76,10 @@ def bench(
     settings = nmf(data.A, options["rank"], dtype=options["dtype"], **TRY_AUTO).settings
     auto = f"auto takes --backend {settings['backend']} --solver {solver_of(settings)}"
     if as_json:
-        about = {"data": data.name, "shape": list(data.A.shape)}
+        about = {"data": data.name, "taken": taken(data), "shape": list(data.A.shape)}
         rows = [x.row() for x in timings]
         click.echo(json.dumps({**about, "timings": rows, "advice": advice(timings), "auto": auto}))
         return
-    m, n = data.A.shape
-    runs = f", {options['runs']} runs at once" * (options["runs"] > 1)
-    click.echo(f"{data.name}, {m} × {n}, rank {options['rank']}, {options['dtype']}{runs}\n")
     echo_timings(timings)
     click.echo(f"\n{advice(timings)}\n{auto}")
 

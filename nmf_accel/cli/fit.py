@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from .. import datasets
 from ..datasets import Dataset
 from ..factorize import nmf
 from ..intake import fingerprint
@@ -22,11 +22,13 @@ from .options import (
     backend_option,
     declared_option,
     dtype_option,
+    echo_given,
     known_options,
     matrix_file,
     n_images_option,
     run_options,
 )
+from .reading import echo_taken, read_source, reading_options, taken
 from .source import SourceCommand
 from .tables import solver_of
 
@@ -47,12 +49,20 @@ def _callback(ctx: click.Context, parameter: click.Parameter, value: str | None)
 
 RUN = declared(Options)
 
+TEXT_TABLES = ("csv", "tsv")
+TABLES = (*TEXT_TABLES, "parquet")
+LARGEST_TEXT = 5_000_000
+"""Numbers that are written as text without being asked twice: some 100 MB, in seconds."""
+MOST_TOP, TOP = 32, 5
+"""Components whose features are listed, and how many of each."""
+
 
 @click.command(cls=SourceCommand)
 @click.argument("source")
 @declared_option("rank", RUN["rank"])
 @declared_option("seed", RUN["seed"])
 @n_images_option
+@reading_options
 @run_options()
 @known_options
 @click.option("--w0", "W0", callback=matrix_file, metavar="FILE", help="Start of W.")
@@ -62,12 +72,20 @@ RUN = declared(Options)
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
 @click.option("--callback", callback=_callback, metavar="MODULE:FUNCTION", help="See nmf().")
 @click.option("--out", type=click.Path(path_type=Path), default="out", show_default=True)
+@click.option(
+    "--tables",
+    type=click.Choice([*TABLES, "none"]),
+    default="csv",
+    show_default=True,
+    help="W and H as tables with their names.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def fit(
     source: str,
     n_images: int | None,
     progress: bool | None,
     out: Path,
+    tables: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -75,32 +93,69 @@ def fit(
 
     SOURCE is {sources}.
     """
-    data = datasets.load(source, n_images)
+    data = read_source(source, n_images, options)
+    if not as_json:  # at once: a wrong guess should not cost the time of a run
+        echo_taken(data, "data  ")
+        echo_given()
     out.mkdir(parents=True, exist_ok=True)
     show = sys.stderr.isatty() if progress is None else progress
     interrupted = False
     try:
-        result = nmf(data.A, progress=show, **options)
+        result = nmf(data, progress=show, **options)
     except Interrupted as stop:
         result, interrupted = stop.result, True
-    described = {"data": data.name, "n_images": data.A.shape[1], "data_sha256": fingerprint(data.A)}
-    result = replace(result, settings={**result.settings, **described})
-    written = write_fit(result, data, out)
+    about = {
+        "data": data.name,
+        "taken": taken(data),
+        "n_images": data.A.shape[1],
+        "data_sha256": fingerprint(data.A),
+    }
+    result = replace(result, settings={**result.settings, **about})
+    before = tables_in(out)
+    # Tables before pictures, which are what may fail, and can be drawn again.
+    written = [write_factors(result, out), *write_tables(result, out, tables)]
+    removed = remove(before, written)
+    written += write_pictures(result, data, out)
     if as_json:
-        click.echo(json.dumps({**result.summary(), "files": [str(path) for path in written]}))
+        files = {"files": [*map(str, written)], "removed": [*map(str, removed)]}
+        click.echo(json.dumps({**result.summary(), **files}))
     else:
-        echo_summary(result, written)
+        echo_summary(result, written, removed)
     if interrupted:
         click.echo(f"{result.stopped_because}; saved what there is", err=True)
         sys.exit(130)
 
 
-def write_fit(result: Factorization, data: Dataset, out: Path) -> list[Path]:
-    """Write the factorization and its pictures; the paths written."""
+FACTORS = "factorization.npz"
+
+
+def tables_in(out: Path) -> list[Path]:
+    """The tables of an earlier run in a folder: of any kind, if its factors lie beside them."""
+    if not (out / FACTORS).exists():
+        return []  # what is called so is somebody else's
+    paths = [out / f"{name}.{kind}" for kind in TABLES for name in ("W", "H")]
+    return [path for path in paths if path.exists()]
+
+
+def remove(before: list[Path], written: list[Path]) -> list[Path]:
+    """Remove tables that another run left, which would seem to be of this one; their paths."""
+    removed = [path for path in before if path not in written]
+    for path in removed:
+        path.unlink()
+    return removed
+
+
+def write_factors(result: Factorization, out: Path) -> Path:
+    """Write the factorization; its path."""
+    path = out / FACTORS
+    result.save(path)
+    return path
+
+
+def write_pictures(result: Factorization, data: Dataset, out: Path) -> list[Path]:
+    """Write the pictures; the paths written."""
     from .. import plots  # late: matplotlib is slow to import
 
-    factors = out / "factorization.npz"
-    result.save(factors)
     figures = {
         out / "components.png": plots.components(result, data),
         out / "reconstructions.png": plots.reconstructions(result, data),
@@ -108,10 +163,23 @@ def write_fit(result: Factorization, data: Dataset, out: Path) -> list[Path]:
     }
     for path, figure in figures.items():
         plots.save(figure, path)
-    return [factors, *figures]
+    return [*figures]
 
 
-def echo_summary(result: Factorization, written: list[Path]) -> None:
+def write_tables(result: Factorization, out: Path, kind: str) -> list[Path]:
+    """Write W and H as tables, unless they would be huge as text; the paths written."""
+    m, n, d = len(result.W), np.shape(result.H)[1], result.rank
+    if kind in TEXT_TABLES and (m + n) * d > LARGEST_TEXT:
+        click.echo(
+            f"{(m + n) * d:,} numbers are many for {kind}: W and H are in factorization.npz alone; "
+            "--tables parquet writes them as well",
+            err=True,
+        )
+        return []
+    return [] if kind == "none" else result.export(out, kind)
+
+
+def echo_summary(result: Factorization, written: list[Path], removed: list[Path]) -> None:
     """Print the short table at the end of a fit."""
     numbers = result.summary()
     rows = [
@@ -127,10 +195,14 @@ def echo_summary(result: Factorization, written: list[Path]) -> None:
         ["total time", f"{result.seconds:.3g} s"],
         ["speed", f"{numbers['gflops']:.3g} GFLOP/s"],
         ["backend", f"{numbers['backend']} {numbers['dtype']} on {numbers['device']}"],
-        ["written", ", ".join(str(path) for path in written)],
+        ["written", ", ".join(map(str, written))],
     ]
+    if removed:
+        rows.append(["removed", f"{', '.join(map(str, removed))}: of an earlier run"])
     if result.held_out is not None:
         rows.insert(2, ["held out", f"{result.held_out:.6g}, root mean square"])
     width = 2 + max(len(name) for name, _ in rows)
     for name, value in rows:
         click.echo(f"{name.ljust(width)}{value}")
+    if result.features is not None and result.rank <= MOST_TOP:
+        click.echo(f"\nlargest in each component, as shares of its largest\n{result.top(TOP)}")

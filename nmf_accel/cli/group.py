@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import click
@@ -21,12 +22,17 @@ REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetErro
 
 
 class Commands(click.Group):
-    """A group that turns the library's errors into one clear line and exit status 2."""
+    """A group that turns the library's errors into one clear line and exit status 2.
+
+    Warnings are a line each on stderr, without the place in the code that Python adds.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show  # type: ignore[assignment]  # it takes what they pass
+                return super().invoke(ctx)
         except click.UsageError as error:
             error.ctx = None  # the one line that says what is wrong, without the usage above it
             raise
@@ -34,6 +40,11 @@ class Commands(click.Group):
             raise click.UsageError(str(error)) from error
         except (OSError, MemoryError) as error:
             raise click.ClickException(str(error) or "the memory is not enough") from error
+
+
+def _show(message: Warning | str, *_: Any) -> None:
+    """Print a warning."""
+    click.echo(f"Warning: {message}", err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,6 +12,7 @@ from .. import datasets
 from ..backends import VARIABLE
 from ..intake import UNKNOWN
 from ..options import COMMON, Option
+from ..results import Factorization, is_factorization
 
 backend_option = click.option(
     "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
@@ -101,9 +102,28 @@ def _number(ctx: click.Context, parameter: click.Parameter, value: str | None) -
         raise click.BadParameter(f"{value!r} is no number; NaN is one") from None
 
 
+GIVEN = f"{__name__}.given"
+"""Where a context has the lines of `matrix_file`."""
+
+
 def matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-    """The matrix in a file."""
-    return None if value is None else datasets.load(value).A
+    """The matrix in a file, with its names; or the factorization, which stands for its factor."""
+    if value is None:
+        return None
+    if is_factorization(value):
+        held: Any = Factorization.load(value)
+        taken = repr(held).strip("<>")
+    else:
+        held = datasets.load(value)
+        taken = held.taken
+    ctx.meta.setdefault(GIVEN, []).append(f"{parameter.opts[-1]}  {value}: {taken}")
+    return held
+
+
+def echo_given() -> None:
+    """Print what the files beside SOURCE were taken for, a line each."""
+    for line in click.get_current_context().meta.get(GIVEN, []):
+        click.echo(line)
 
 
 def _zeros(ctx: click.Context, parameter: click.Parameter, value: bool) -> str:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from .options import (
     backend_option,
     declared_option,
     dtype_option,
+    echo_given,
     known_options,
     n_images_option,
     run_options,
 )
+from .reading import echo_taken, read_source, reading_options, taken
 from .tables import echo_table
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -82,6 +85,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--sigma", type=float, default=0.0, help="Add noise; report the clean error too.")
 @click.option("--noise-seed", type=int, default=1, show_default=True)
 @n_images_option
+@reading_options
 @run_options()
 @known_options
 @dtype_option
@@ -103,17 +107,22 @@ def sweep_command(
     **options: Any,
 ) -> None:
     """Factorize SOURCE at many ranks from many seeds, into a folder; go on where it stopped."""
-    data = datasets.load(source, n_images)
-    about = {"source": source, "n_images": n_images, "sigma": sigma, "noise_seed": noise_seed}
-    A, reference = data.A, None
+    data = read_source(source, n_images, options)
+    if not as_json:
+        echo_taken(data)
+        echo_given()
+    about: Row = {"source": source, "taken": taken(data), "n_images": n_images}
+    about |= {"sigma": sigma, "noise_seed": noise_seed}
+    noisy, reference = data, None
     if sigma:
-        A, reference = datasets.add_noise(A, sigma, noise_seed), A
+        noisy = replace(data, A=datasets.add_noise(data.A, sigma, noise_seed))
+        reference = data.A
     show = sys.stderr.isatty() if progress is None else progress
     # A job that is told to end stops as on Ctrl-C.
     handler = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         result = sweep(
-            A, ranks, reference=reference, store=out, about=about, progress=show, **options
+            noisy, ranks, reference=reference, store=out, about=about, progress=show, **options
         )
         draw(Store.read(out))
     except KeyboardInterrupt:
@@ -133,12 +142,33 @@ def sweep_command(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--rank", type=int, help="List what the best factorization of this rank is made of.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON lines.")
-def show(folder: Path, as_json: bool) -> None:
+def show(folder: Path, rank: int | None, as_json: bool) -> None:
     """Draw and print a sweep again from its FOLDER, also while it is running."""
     store = Store.read(folder)
+    result = SweepResult(store.rows, store=store)
+    if rank is not None:
+        echo_top(result, rank, as_json)
+        return
+    if not as_json and store.about.get("taken"):
+        click.echo(store.about["taken"])
     draw(store)
-    echo_runs(SweepResult(store.rows, store=store), folder, as_json)
+    echo_runs(result, folder, as_json)
+
+
+def echo_top(result: SweepResult, rank: int, as_json: bool) -> None:
+    """Print the features that the components of the best run at a rank are made of."""
+    try:
+        best, seed = result.best(rank), result.best_row(rank)["seed"]
+    except KeyError as error:
+        raise click.UsageError(error.args[0]) from None
+    if as_json:
+        for feature in best.top():
+            click.echo(json.dumps(feature._asdict()))
+        return
+    click.echo(f"rank {rank}, seed {seed}: largest in each component, as shares of its largest\n")
+    click.echo(str(best.top()))
 
 
 @click.command("merge")

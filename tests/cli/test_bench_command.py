@@ -38,7 +38,8 @@ def bench(*args, status=0):
 
 
 def test_a_table_of_all_backends():
-    title, _, header, *rest = bench("a.npy", "--rank", 2).splitlines()
+    title, data, header, *rest = bench("a.npy", "--rank", 2).splitlines()
+    assert data == "a.npy: 30 features × 20 samples · float64"
     assert title == "a.npy, 30 × 20, rank 2, float64"
     assert header.split()[:3] == ["backend", "solver", "ms/iteration"]
     rows = rest[: rest.index("")]
@@ -117,7 +118,10 @@ def test_ctrl_c_is_clean():
     assert status == 130, told
     assert told.splitlines()[-1] == "interrupted; nothing was measured to the end"
     assert "Traceback" not in told
-    assert Path("out").read_text() == ""
+    assert Path("out").read_text().splitlines() == [
+        "a.npy, 30 × 20, rank 2, float64",
+        "a.npy: 30 features × 20 samples · float64",
+    ]
 
 
 def test_what_fit_says_of_auto():

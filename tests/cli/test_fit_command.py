@@ -19,7 +19,8 @@ from nmf_accel import Factorization, backends, datasets, nmf
 from nmf_accel.cli import main
 
 A = np.array([[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 3.0, 1.0], [0.0, 3.0, 3.0, 2.0]])
-FILES = ["components.png", "errors.png", "factorization.npz", "reconstructions.png"]
+PICTURES = ["components.png", "errors.png", "reconstructions.png"]
+FILES = ["H.csv", "W.csv", *sorted([*PICTURES, "factorization.npz"])]
 MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 MAIN += "from nmf_accel.cli import main; main(prog_name='nmf-accel')"
 
@@ -66,7 +67,7 @@ class TestFit:
         assert lines["backend"].startswith("numpy float64 on CPU")
         assert all(name in lines["written"] for name in FILES)
 
-    @pytest.mark.parametrize("name", [f for f in FILES if f.endswith("png")])
+    @pytest.mark.parametrize("name", PICTURES)
     @pytest.mark.parametrize("source", ["sprites", "a.npy"])
     def test_pictures_show_something(self, source, name):
         run(
@@ -178,7 +179,7 @@ class TestMistakes:
             (["--backend", "tensorly"], "unknown backend 'tensorly'; valid ones are auto, numpy"),
             (["--rank", 0], "rank is 0; it must be at least 1"),
             (["--delta", 0], "delta is 0.0; it must be positive"),
-            (["--n-images", 9], "9 images of a.npy asked for; there are 1 to 4"),
+            (["--n-images", 9], "9 samples of a.npy asked for; there are 1 to 4"),
             (["--w0", "none.npy"], "none.npy does not exist"),
             (["--w0", "a.npy"], "W0 has shape (3, 4); with this A and rank it must be (3, 2)"),
             (["--dtype", "float16"], "'float16' is not one of"),

@@ -107,7 +107,7 @@ def test_bad_options_get_one_line_and_status_2(tmp_path, options, message):
 
 def test_more_images_than_there_are(tmp_path, punks_file):
     done = command("cryptopunks", "--n-images", 10_001, "--out", tmp_path / "out", status=2)
-    assert "10001 images of cryptopunks asked for; there are 1 to 10000" in done.stderr
+    assert "10001 samples of cryptopunks asked for; there are 1 to 10000" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -85,6 +85,21 @@ RIGHT = {
         (["A", "B"], ["s1", "s2"]),
     ),
     "a tab that Excel says": ("sep=\t\na\tb\n1\t2\n4\t3\n", [[1, 2], [4, 3]], (None, ["a", "b"])),
+    "R's header of numbers, one cell short": (
+        '"400.5" "401.9"\n"1" 0.5 0.25\n"2" 0.1 0.75\n',
+        [[0.5, 0.25], [0.1, 0.75]],
+        (["1", "2"], ["400.5", "401.9"]),
+    ),
+    "rows that all go up evenly": (
+        "1,2,3\n4,5,6\n7,8,9\n",
+        [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        (None, None),
+    ),
+    "columns that all count up": (
+        "1,2,9\n2,3,7\n3,4,8\n4,5,10\n",
+        [[1, 2, 9], [2, 3, 7], [3, 4, 8], [4, 5, 10]],
+        (None, None),
+    ),
     "truth among numbers": ("a,b\nTrue,1\n0,2\n", [[1, 1], [0, 2]], (None, ["a", "b"])),
 }
 
@@ -133,6 +148,12 @@ def test_it_is_asked_for(reads, case):
     text, option = ASKED[case]
     with pytest.raises(DatasetError, match=f"(?s)two ways: .*\n--{option} "):
         reads(text, "x.tsv" if "\t" in text else "x.csv")
+
+
+def test_decimal_commas_without_a_header(reads):
+    data = reads("A;1,5\nB;2,25\nC;3,75\n", header=False)
+    np.testing.assert_array_equal(data.A, [[1.5], [2.25], [3.75]])
+    assert data.features.tolist() == ["A", "B", "C"]
 
 
 def test_a_table_of_entries_behind_an_index_is_pivoted(reads):

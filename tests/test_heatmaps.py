@@ -24,6 +24,13 @@ def drawn(features=None, samples=None, A=None, rank=2):
     return result, figure.axes[:2]
 
 
+def of_ones(m, n, features=None, samples=None):
+    """A factorization whose factors are ones, of rank 1."""
+    result = nmf(np.ones((2, 2)), 1, max_iter=1, backend="numpy")
+    names = {"features": features, "samples": samples}
+    return replace(result, W=np.ones((m, 1)), H=np.ones((1, n)), **names)
+
+
 def ticks(axis):
     return [label.get_text() for label in axis.get_ticklabels() if label.get_text()]
 
@@ -70,19 +77,29 @@ def test_blocks_are_blank_only_where_nothing_of_them_is_known():
 def test_of_a_product_that_is_too_large_some_lines_are_looked_at_and_the_title_says_so(monkeypatch):
     monkeypatch.setattr(blocks, "LARGEST_PRODUCT", 100)
     A = np.random.default_rng(0).random((30, 30))
-    figure = heatmaps.matrices(A, np.ones((30, 1)), np.ones((1, 30)))
+    figure = heatmaps.matrices(A, of_ones(30, 30))
     titles = [ax.get_title() for ax in figure.axes[:3]]
     assert titles == ["A", "W H, one row and column of 3", "A − W H, one row and column of 3"]
     assert figure.axes[1].images[0].get_array().shape == (10, 10)
     for ax in figure.axes[:3]:
-        assert ax.images[0].get_extent() == [0, 30, 30, 0]
+        assert ax.images[0].get_extent() == [-0.5, 29.5, 29.5, -0.5]
 
 
 def test_the_last_block_stands_where_its_lines_do():
-    figure = heatmaps.matrices(np.ones((801, 5)), np.ones((801, 1)), np.ones((1, 5)))
+    figure = heatmaps.matrices(np.ones((801, 5)), of_ones(801, 5))
     ax = figure.axes[0]
-    assert ax.images[0].get_extent() == [0, 5, 802, 0]
-    assert ax.get_ylim() == (801, 0)
+    assert ax.images[0].get_extent() == [-0.5, 4.5, 801.5, -0.5]
+    assert ax.get_ylim() == (800.5, -0.5)
+
+
+def test_a_matrix_beside_its_product_has_names_too():
+    features, samples = np.array(list("wxyz")), np.array([f"{k / 2} s" for k in range(90)])
+    figure = heatmaps.matrices(np.ones((4, 90)), of_ones(4, 90, features, samples))
+    figure.canvas.draw()
+    for ax in figure.axes[:3]:
+        assert ticks(ax.yaxis) == ["w", "x", "y", "z"]
+        assert 3 <= len(ticks(ax.xaxis)) <= 17
+        assert set(ticks(ax.xaxis)) <= set(samples.tolist())
 
 
 def test_heat_maps_share_the_scale_of_their_colour_bar_and_blend_nothing():
@@ -92,7 +109,7 @@ def test_heat_maps_share_the_scale_of_their_colour_bar_and_blend_nothing():
         (image,) = ax.images
         assert image.get_clim() == (0, 1)
         assert image.get_interpolation() == "nearest"
-    figure = heatmaps.matrices(np.ones((4, 5)), np.ones((4, 1)), np.ones((1, 5)))
+    figure = heatmaps.matrices(np.ones((4, 5)), of_ones(4, 5))
     assert {ax.images[0].get_interpolation() for ax in figure.axes[:3]} == {"nearest"}
 
 
@@ -141,7 +158,7 @@ def test_letters_that_the_font_has_not_are_one_warning(tmp_path):
 
 
 def test_other_warnings_of_a_figure_are_not_kept_back(tmp_path, monkeypatch):
-    figure = heatmaps.matrices(np.ones((4, 5)), np.ones((4, 1)), np.ones((1, 5)))
+    figure = heatmaps.matrices(np.ones((4, 5)), of_ones(4, 5))
     monkeypatch.setattr(figure, "savefig", lambda *_, **__: warnings.warn("mind", stacklevel=1))
     with pytest.warns(UserWarning, match="mind"):
         plots.save(figure, tmp_path / "a.png")

@@ -51,7 +51,7 @@ def reconstructions(result: Factorization, data: Dataset, count: int = 64) -> Fi
     """
     shape, alpha = data.image_shape, data.opacity
     if shape is None or alpha is None or data.pixels is None:
-        return matrices(data.A, *result.to_arrays())
+        return matrices(data.A, result)
     count = min(count, data.A.shape[1])
     white = images.peak(data.A, data.pixels)
     said = _mean_of(shape) + (f", white = {white:.3g}" if white != 1 else "")

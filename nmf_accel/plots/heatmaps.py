@@ -92,15 +92,20 @@ def _is_scale(names: NDArray[np.str_]) -> bool:
 def _draw(ax: Any, x: Floats, rows: NDArray[np.str_], columns: NDArray[np.str_], room: int) -> Any:
     """A heat map whose ticks are the names of its rows and columns, of all if there is room."""
     drawn = _show(ax, largest(x), x.shape, steps(x.shape), cmap="magma", vmin=0, vmax=1)
-    for axis, names, most in ((ax.yaxis, rows, NAMED), (ax.xaxis, columns, room)):
-        few = len(names) <= most
-        every = MaxNLocator(nbins=TICKS, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-        axis.set_major_locator(FixedLocator(range(len(names))) if few else every)
-        axis.set_major_formatter(partial(_name_at, names))
-        axis.set_tick_params(labelsize=7 if len(names) > TICKS else 9)
-    if max(map(len, columns)) > SHORT:
-        ax.xaxis.set_tick_params(rotation=90)
+    _name_ticks(ax.yaxis, rows, NAMED)
+    _name_ticks(ax.xaxis, columns, room)
     return drawn
+
+
+def _name_ticks(axis: Any, names: NDArray[np.str_], most: int) -> None:
+    """Give an axis names for numbers: all of them if they are at most so many."""
+    few = len(names) <= most
+    every = MaxNLocator(nbins=TICKS, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    axis.set_major_locator(FixedLocator(range(len(names))) if few else every)
+    axis.set_major_formatter(partial(_name_at, names))
+    axis.set_tick_params(labelsize=7 if len(names) > TICKS else 9)
+    if axis.axis_name == "x" and max(map(len, names)) > SHORT:
+        axis.set_tick_params(rotation=90)
 
 
 def _show(
@@ -108,10 +113,10 @@ def _show(
     blocks: Floats,
     shape: tuple[int, int],
     size: tuple[int, int],
-    at: float = -0.5,
     **style: Any,
 ) -> Any:
-    """A heat map of a matrix in blocks of a `size`, whose first line begins `at`."""
+    """A heat map of a matrix in blocks of a `size`; line k lies about k."""
+    at = -0.5
     bottom, right = (count * lines for count, lines in zip(blocks.shape, size, strict=True))
     extent = (at, right + at, bottom + at, at)
     # Components that lie side by side are not alike: nothing may be blended.
@@ -126,13 +131,14 @@ def _name_at(names: NDArray[np.str_], place: float, tick: int | None = None) -> 
     return str(names[k]).replace("$", r"\$") if 0 <= k < len(names) else ""
 
 
-def matrices(A: Any, W: Floats, H: Floats) -> Figure:
-    """A, W H and A − W H; blank where A is not known.
+def matrices(A: Any, result: Factorization) -> Figure:
+    """A, W H and A − W H, with the names of features and samples; blank where A is not known.
 
     Of what shares a pixel the largest is drawn; of A − W H that of largest magnitude.
     """
     figure = Figure(figsize=(11, 4), layout="constrained")
-    blocks, compared = largest(A), compare(A, W, H)
+    blocks, compared = largest(A), compare(A, *result.to_arrays())
+    features, samples = _names(result.features, A.shape[0]), _names(result.samples, A.shape[1])
     most, farthest = float(np.nanmax(blocks)), float(np.nanmax(np.abs(compared.rest))) or 1.0
     thin = compared.thinned
     said = f", one row and column of {thin}" * (thin > 1)
@@ -144,7 +150,9 @@ def matrices(A: Any, W: Floats, H: Floats) -> Figure:
         (f"A − W H{said}", compared.rest, compared.size, of_rest),
     )
     for ax, (title, x, size, style) in zip(figure.subplots(1, 3), panels, strict=True):
-        drawn = _show(ax, x, A.shape, size, 0, **style)
+        drawn = _show(ax, x, A.shape, size, **style)
+        _name_ticks(ax.yaxis, features, TICKS)
+        _name_ticks(ax.xaxis, samples, TICKS)
         ax.set(title=title, xlabel="sample", ylabel="feature")
         figure.colorbar(drawn, ax=ax)
     return figure

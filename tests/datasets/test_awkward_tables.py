@@ -171,6 +171,11 @@ def test_columns_of_a_table_of_entries_are_chosen_in_their_order(reads):
         reads("a,b,c,d,e\n1,2,3,4,5\n", long=True)
 
 
+def test_who_chooses_columns_is_not_asked_for_entries(reads):
+    text = "userId,movieId,rating\n1,7,2\n1,8,3\n2,7,4\n"
+    assert reads(text, columns="rating", index=False).A.tolist() == [[2], [3], [4]]
+
+
 def test_names_of_entries_are_in_order_and_keep_their_zeros(reads):
     rows = "\n".join(f"{i},0{i % 3},1" for i in (10, 2, 1, 11))
     data = reads(f"user_id,item,count\n{rows}\n", long=True)

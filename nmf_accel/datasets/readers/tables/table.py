@@ -118,7 +118,9 @@ class Table:
         return list(range(int(counted), self.frame.shape[1]))
 
     def _is_long(self, columns: str | Sequence[str] | None, long: bool | None) -> bool:
-        places = self._sides(columns if long else None)
+        if columns is not None and not long:  # who chooses columns has seen what they are
+            return False
+        places = self._sides(columns)
         if long is not None or len(places) not in (3, 4):
             if long and len(places) not in (3, 4):
                 raise ValueError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ..limits import check_growth
-from ..packed import OPENERS, PIECE
+from ..packed import OPENERS, PIECE, is_packed
 from .cells import is_number
 
 LARGE_TEXT = 2**25
@@ -115,22 +115,24 @@ class Head:
         return [[self.style.plain(cell) for cell in row] for row in self.rows]
 
 
+def _check_unpacked(path: Path) -> None:
+    """Raise if a packed file grows beyond measure."""
+    size = 0
+    with OPENERS[path.suffix.lower()](path) as file:
+        while block := file.read(PIECE):
+            size += len(block)
+            check_growth(path, size, large=LARGE_TEXT)
+
+
 def opened(path: Path) -> IO[str]:
     """A file of text, unpacked if need be.
 
     Raises
     ------
     ValueError
-        If it is none, or grows beyond measure.
+        If it is none.
     """
-    unpack = OPENERS.get(path.suffix.lower())
-    if unpack is not None:
-        with unpack(path) as file:
-            size = 0
-            while block := file.read(PIECE):
-                size += len(block)
-                check_growth(path, size, large=LARGE_TEXT)
-    binary: Any = path.open("rb") if unpack is None else unpack(path)
+    binary: Any = OPENERS.get(path.suffix.lower(), open)(path, "rb")
     start = binary.read(2**12)
     binary.seek(0)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -147,8 +149,10 @@ def head_of(path: Path, sep: str | None, decimal: str | None) -> Head:
     Raises
     ------
     ValueError
-        If it has none, or they are not of one length.
+        If it has none, they are not of one length, or it grows beyond measure when unpacked.
     """
+    if is_packed(path):
+        _check_unpacked(path)
     with opened(path) as file:
         before, lines = _first_lines(file)
     if not lines:
@@ -275,5 +279,5 @@ def _check_lengths(rows: list[list[str]]) -> None:
 
 def _packed_off(path: Path) -> str:
     """The ending of a file's name, without that of what packed it."""
-    name = path.with_suffix("") if path.suffix.lower() in OPENERS else path
+    name = path.with_suffix("") if is_packed(path) else path
     return name.suffix.lower()

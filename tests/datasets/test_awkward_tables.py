@@ -253,3 +253,18 @@ def test_frames_in_files_of_columns(tmp_path):
     pd.DataFrame({"x": []}).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match="it holds no numbers"):
         read(str(tmp_path / "x.parquet"))
+
+
+def test_a_feather_file_that_grows_beyond_measure_is_refused_and_one_can_be_trusted(tmp_path):
+    path = tmp_path / "x.feather"
+    zeros = np.zeros(2**24)
+    pd.DataFrame({"a": zeros, "b": zeros, "c": zeros}).to_feather(path, compression="zstd")
+    with pytest.raises(DatasetError, match="claim to hold"):
+        read(str(path))
+    assert read(str(path), trust=True).A.shape == (2**24, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Feather V1 files are deprecated")
+def test_a_feather_file_of_the_first_version(tmp_path):
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_feather(tmp_path / "x.feather", version=1)
+    assert read(str(tmp_path / "x.feather")).A.tolist() == [[1, 3], [2, 4]]

@@ -113,9 +113,29 @@ def read_feather(
     long: bool | None = None,
 ) -> Dataset:
     """A table in a feather file."""
-    from pyarrow import feather
+    return _of_frame(path, _feather_frame(path), index, columns, long)
 
-    return _of_frame(path, feather.read_feather(path), index, columns, long)
+
+def _feather_frame(path: Path) -> DataFrame:
+    """The frame in a feather file, whose pieces are unpacked one by one while it is plausible."""
+    import pyarrow
+    from pyarrow import feather, ipc
+
+    with path.open("rb") as file:
+        packs = file.read(len(ARROW)) == ARROW
+    if not packs:  # the first version of the format
+        return feather.read_feather(path)
+    pieces, size = [], 0
+    with ipc.open_file(path) as file:
+        for k in range(file.num_record_batches):
+            pieces.append(file.get_batch(k))
+            size += pieces[-1].nbytes
+            check_growth(path, size)
+        return pyarrow.Table.from_batches(pieces, file.schema).to_pandas()
+
+
+ARROW = b"ARROW1"
+"""How a feather file of the second version begins."""
 
 
 def _of_frame(

@@ -1,11 +1,12 @@
 """A line added to a table of data sets is enough, and importing them is cheap."""
 
+import importlib
 import json
 import sys
 
 import numpy as np
 import pytest
-from conftest import run_python
+from conftest import require_or_skip, run_python
 
 from nmf_accel import datasets
 from nmf_accel.datasets import NAMED, READERS, Dataset, DatasetError, Named, load
@@ -84,6 +85,19 @@ def test_a_new_reader_reads(mine, tmp_path):
         load(str(path))
     with pytest.raises(DatasetError, match=r"no \.npy, .*, \.mine file"):
         load("nothing")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["pandas", "pyarrow", "scipy", "h5py", "zarr", "tifffile", "imagecodecs"]
+    + ["anndata", "polars", "xarray", "dask.array", "dask.dataframe"],
+)
+def test_what_reads_files_and_what_has_names_is_there(module):
+    # Many tests skip without them; where they are required, none of these skips is hidden.
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        require_or_skip("files", False, str(error))
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,9 @@ def _numbers_of_pandas(column: Any) -> NDArray[Any] | None:
         found: NDArray[Any] = column.to_numpy(dtype=plain, na_value=np.nan)
         return found
     # Of what is a number to pandas alone, such as a decimal of Arrow's, NumPy makes floats.
-    return column.to_numpy(dtype=plain if plain.kind in "biufc" else np.dtype("float64"))  # type: ignore[no-any-return]
+    dtype = plain if plain.kind in "biufc" else np.dtype("float64")
+    whole: NDArray[Any] = column.to_numpy(dtype=dtype)
+    return whole
 
 
 def _is_object(dtype: Any) -> bool:

@@ -43,7 +43,9 @@ class PolarsFrame(Labelled):
                 f"{name} has columns that are no numbers: {words}; only the first column may hold "
                 f"names; pass {name}.drop({wrong!r})"
             )
-        return np.column_stack(columns) if columns else np.empty((self.passed.height, 0))  # type: ignore[arg-type]
+        if not columns:
+            return np.empty((self.passed.height, 0))
+        return np.column_stack(columns)  # type: ignore[arg-type]  # none of them is None
 
     def by_samples(self, name: str) -> Any:
         """See `Labelled`. Names of samples are no feature."""

@@ -65,10 +65,10 @@ def _write_text(delimiter: str, table: Table, path: Path) -> None:
     names = map(str, (*table.rows, *table.columns))
     # Of the names that need quotes, Python leaves out those with a bare carriage return.
     bare = any("\r" in name for name in names)
-    quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
+        writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\n")
         writer.writerow([table.corner, *table.columns])
         for name, row in zip(table.rows, table.values, strict=True):
             writer.writerow([name, *row.tolist()])

@@ -87,11 +87,11 @@ def test_a_new_reader_reads(mine, tmp_path):
         load("nothing")
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["pandas", "pyarrow", "scipy", "h5py", "zarr", "tifffile", "imagecodecs"]
-    + ["anndata", "polars", "xarray", "dask.array", "dask.dataframe"],
-)
+READING = ["pandas", "pyarrow", "scipy", "h5py", "zarr", "tifffile", "imagecodecs"]
+NAMING = ["anndata", "polars", "xarray", "dask.array", "dask.dataframe"]
+
+
+@pytest.mark.parametrize("module", [*READING, *NAMING])
 def test_what_reads_files_and_what_has_names_is_there(module):
     # Many tests skip without them; where they are required, none of these skips is hidden.
     try:

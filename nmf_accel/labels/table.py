@@ -1,17 +1,62 @@
-"""Which kinds of labelled matrices there are."""
+"""Which kinds of labelled matrices there are, among them a factorization for one of its factors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from .annotated import AnnDataMatrix, XarrayMatrix
 from .base import Described, Labelled, Plain
-from .factors import Factors
 from .lazy import DaskArray, DaskFrame, PolarsLazyFrame
 from .mistaken import AnnDataRaw, Dictionary, FileName, Series
+from .names import Names
 from .pandas_frame import PandasFrame
 from .polars_frame import PolarsFrame
+
+
+class Factor(NamedTuple):
+    """A factor and its names, as a `Described` is made of.
+
+    Attributes
+    ----------
+    A : array
+        W or H.
+    features, samples : array of str, optional
+        The names of its rows and columns, one of which are components.
+    """
+
+    A: Any
+    features: Names | None
+    samples: Names | None
+
+
+class Factors(Plain):
+    """A factorization: its W where the rows of A are asked for, its H where the columns are.
+
+    Factors that come from a file or a sweep's folder are arrays, and only it has their names.
+    """
+
+    def part(self, axes: tuple[int, ...]) -> Any:
+        """See `Labelled`."""
+        result = self.passed
+        parts = {
+            (0,): lambda: Factor(array_of(result.W), result.features, result.components),
+            (1,): lambda: Factor(array_of(result.H), result.components, result.samples),
+        }
+        return parts[axes]() if axes in parts else result
+
+    def matrix(self, name: str) -> NoReturn:
+        """Raise: it is two matrices."""
+        raise TypeError(
+            f"{name} is a Factorization, which is two matrices; pass {name}.reconstruct(), "
+            f"{name}.W or {name}.H"
+        )
+
+    @property
+    def sparse(self) -> bool:
+        """See `Labelled`."""
+        return False
+
 
 LABELLED: dict[str, Callable[[Any], Labelled]] = {
     "pandas.DataFrame": PandasFrame,

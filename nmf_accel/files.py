@@ -1,34 +1,101 @@
-"""Files that are there whole, or not at all."""
+"""Files that are there whole, or not at all, also after a power failure."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import re
+import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+TEMPORARY = r"\.(?:{})\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})"
+"""What `atomic_write` calls a file of that name meanwhile; former versions took 8 characters."""
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
+"""What file systems answer that cannot sync a folder."""
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of `path` when all went well, and else vanishes."""
+    """A file to write to that takes the place of `path` when all went well, and else vanishes.
+
+    Its bytes are on the disk before it has its name, and its name is when this returns. What comes
+    after it has its name, such as a signal, takes nothing away.
+    """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Made as any other file is, so that it has the permissions that the process's mask allows.
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(name)
+        with suppress(OSError):  # it may have its name already
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Bring the names in a folder to the disk, where its file system can do that."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return  # Windows opens no folder; elsewhere one that may be written, but not read
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, if they are not there; their names are on the disk then."""
+    path = Path(path).absolute()
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(made):
+        sync_folder(folder.parent)
+
+
+def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a file to read it; what is none is refused, and never waited for, as a pipe would be.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is a folder, a pipe or a device.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, and no file")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
         raise
 
 
-def _umask() -> int:
-    """The process's file mode mask, which a temporary file does not follow."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def left_behind(folder: str | os.PathLike[str], names: str) -> list[Path]:
+    """The temporary files in a folder of writers that were killed.
+
+    Parameters
+    ----------
+    folder : path
+    names : str
+        A regular expression for the names that the files were to have.
+    """
+    pattern = re.compile(TEMPORARY.format(names))
+    with os.scandir(folder) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]

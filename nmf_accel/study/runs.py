@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,15 +62,22 @@ class Runs:
         problem = prepare(given, settings.dtype, settings.backend)
         options = {**settings.run_options, "check_every": 1}  # every error is recorded
         sweep = Sweep(given, planned_runs(ranks, [seed], options), Packing(problem), "all")
-        if self.folder is not None:
-            sweep.open(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name})
-            sweep.forget_unreadable()
-            self._take_over(sweep, name)
         whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)
         bar = Part(self.progress, whole / sweep.cost(sweep.plan))
-        bar.skip(sweep.cost(sweep.plan) - sweep.cost(sweep.missing))
-        result = sweep.run(bar, f"{name}: ")
-        return {rank: result.factorization(rank, seed) for rank in ranks}
+        with self._kept(sweep, name):
+            bar.skip(sweep.cost(sweep.plan) - sweep.cost(sweep.missing))
+            result = sweep.run(bar, f"{name}: ")
+            return {rank: result.factorization(rank, seed) for rank in ranks}
+
+    @contextmanager
+    def _kept(self, sweep: Sweep, name: str) -> Iterator[None]:
+        """Keep the runs of a sweep in its folder, if there is to be one."""
+        if self.folder is None:
+            yield
+            return
+        with sweep.kept_in(self.folder / f"{name}-{_digest(sweep)}", {"matrix": name}):
+            self._take_over(sweep, name)
+            yield
 
     def _take_over(self, sweep: Sweep, name: str) -> None:
         """Take in what a version before sweeps' folders left, of the same data and settings."""
@@ -81,6 +89,7 @@ class Runs:
             **self.settings.run_options,
         }
         for run in sweep.missing:
+            same |= {"rank": run.rank, "seed": run.seed}
             path = self.folder / f"{name}-rank-{run.rank}-seed-{run.seed}.npz"
             if readable(path):
                 found = Factorization.load(path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -18,7 +21,7 @@ from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
 from .plan import planned_runs
-from .store import KEEP, NAMES, Row, Store, key_of
+from .store import KEEP, NAMES, Row, Store, key_of, listed
 from .table import SweepResult
 
 KEPT = choice("best", "Whose factors are kept.", KEEP)
@@ -68,8 +71,9 @@ def sweep(
     keep : {'best', 'all', 'none'}
         Whose factors are kept: the best run's of each rank, all, or none.
     store : path, optional
-        Folder to keep the runs in. A sweep that was interrupted goes on where it was; one
-        with other settings, data or names is refused.
+        Folder to keep the runs in, which this call alone may write to meanwhile. A sweep that was
+        interrupted goes on where it was; one with other settings, data or names is refused. Runs
+        whose lines are damaged, or whose factors are lost or damaged, are done again.
     about : dict, optional
         What to write of the data into the store.
     progress : bool
@@ -92,7 +96,12 @@ def sweep(
     nmf_accel.BackendError
         If the backend that was asked for cannot run on this machine.
     nmf_accel.StoreError
-        If the folder holds another sweep, or is damaged.
+        If the folder holds another sweep, or is damaged, or another process writes to it.
+
+    Warns
+    -----
+    UserWarning
+        Of what was damaged in the folder.
     """
     KEPT.checked("keep", keep)
     runs = planned_runs(ranks, seeds, options)
@@ -105,9 +114,8 @@ def sweep(
     whole = Sweep(given, runs, Packing(problem, memory), keep)
     if reference is not None:
         whole.reference = Reference.of(reference, problem, given)
-    if store is not None:
-        whole.open(store, about or {})
-    with progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
+    folder = nullcontext() if store is None else whole.kept_in(store, about or {})
+    with folder, progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
         return whole.run(bar)
 
 
@@ -186,27 +194,40 @@ class Sweep:
             **({} if names is None else {NAMES: names}),
         }
 
-    def open(self, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
-        """Keep the runs in a folder, and take over those that it has."""
+    @contextmanager
+    def kept_in(self, path: str | os.PathLike[str], about: dict[str, Any]) -> Iterator[None]:
+        """Keep the runs in a folder meanwhile, and take over those that it has.
+
+        Runs whose factors are lost there are missing, of the ranks that are planned.
+        """
         about = {**record(self.plan[0], self.problem), **about}
-        self._take_over(Store.open(path, self.settings, about))
-
-    def forget_unreadable(self) -> None:
-        """Do the runs of the folder again whose factors are lost or damaged."""
-        if self.result.store is not None:
-            self.result.store.forget_unreadable()
-            self._take_over(self.result.store)
-
-    def _take_over(self, store: Store) -> None:
-        """The runs that a folder has are done."""
-        self.result = SweepResult(list(store.rows), store=store)
-        self.result.skipped = len(self.plan) - len(self.missing)
+        with Store.open(path, self.settings, about) as store:
+            if faults := store.look():
+                warnings.warn(
+                    f"{listed(faults.values())}; done again, if its rank is asked for",
+                    stacklevel=4,
+                )
+            self.result = SweepResult(list(store.rows), store=store)
+            self.result.skipped = len(self.plan) - len(self.missing)
+            yield
 
     @property
     def missing(self) -> list[Options]:
-        """The runs that are not done."""
-        done = set(map(key_of, self.result.table))
-        return [run for run in self.plan if (run.rank, run.seed) not in done]
+        """The runs that are not done, or whose factors are lost; the latter planned or not."""
+        planned = {(run.rank, run.seed): run for run in self.plan}
+        ranks, lost = {run.rank for run in self.plan}, self.lost
+        done = set(map(key_of, self.result.table)) - lost
+        others = [
+            replace(self.plan[0], rank=rank, seed=seed)
+            for rank, seed in sorted(lost - planned.keys())
+            if rank in ranks
+        ]
+        return [run for key, run in planned.items() if key not in done] + others
+
+    @property
+    def lost(self) -> set[tuple[int, int]]:
+        """The runs whose factors should be in the folder, and are not."""
+        return set() if self.result.store is None else self.result.store.lost
 
     def cost(self, runs: Iterable[Options]) -> float:
         """Operations of some runs, if they go on to their last iterations."""
@@ -215,16 +236,20 @@ class Sweep:
     def run(self, bar: Progress, label: str = "") -> SweepResult:
         """Do what is missing; `label` goes before what the bar says."""
         with self.problem.backend.scope(self.problem.A):
-            for results in self.packing.run(self.missing, bar, label):
-                self.take_in(results)
-                del results  # or the next batch would run beside them
+            # Once; where what was done again is not the best any more, as on another machine, the
+            # factors of what is may be lost as well.
+            while missing := self.missing:
+                for results in self.packing.run(missing, bar, label):
+                    self.take_in(results)
+                    del results  # or the next batch would run beside them
         self.result.table.sort(key=key_of)
         return self.result
 
     def take_in(self, results: list[Factorization]) -> None:
         """Keep what is to be kept of finished runs."""
         rows = [self._row(result) for result in results]
-        wanted = KEEP[self.keep]([*self.result.table, *rows])
+        new = set(map(key_of, rows))
+        wanted = KEEP[self.keep]([*(x for x in self.result.table if key_of(x) not in new), *rows])
         kept = {
             key_of(row): self._to_caller(result)
             for row, result in zip(rows, results, strict=True)
@@ -238,8 +263,10 @@ class Sweep:
         names = ("rank", "seed", "error", "relative_error", "iterations", "converged")
         return {
             **{name: summary[name] for name in names},
-            "held_out": summary["held_out"],
-            "reference_error": self.reference and self.reference.error(result),
+            "held_out": _finite(summary["held_out"]),
+            "reference_error": None
+            if self.reference is None
+            else _finite(self.reference.error(result)),
             **{name: summary[name] for name in ("stopped_because", "seconds", "backend", "device")},
         }
 
@@ -249,3 +276,8 @@ class Sweep:
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self.plan)} runs, {len(self.missing)} of them to do>"
+
+
+def _finite(measure: float | None) -> float | None:
+    """A measure, or None where it is no number that a table can hold."""
+    return measure if measure is None or math.isfinite(measure) else None

@@ -37,13 +37,14 @@ class SweepResult:
     skipped: int = 0
 
     def add(self, rows: list[Row], kept: dict[Key, Factorization], wanted: set[Key]) -> None:
-        """Take in finished runs; of all runs, only the factors that are `wanted` stay."""
+        """Take in finished runs, also again; of all runs, only the `wanted` factors stay."""
         if self.store is not None:
             self.store.add(rows, kept)
         else:
             held = {**self.factorizations, **kept}
             self.factorizations = {key: x for key, x in held.items() if key in wanted}
-        self.table += rows
+        new = set(map(key_of, rows))
+        self.table = [row for row in self.table if key_of(row) not in new] + rows
 
     def best_row(self, rank: int) -> Row:
         """The row with the lowest error at that rank.
@@ -65,6 +66,8 @@ class SweepResult:
         ------
         KeyError
             If there is no run of that rank, or its factors were not kept.
+        nmf_accel.StoreError
+            If its factors were kept in a folder, and are lost or damaged there.
         """
         return self._kept(rank, self.best_row(rank)["seed"], "best")
 
@@ -75,6 +78,8 @@ class SweepResult:
         ------
         KeyError
             If there is no such run, or its factors were not kept.
+        nmf_accel.StoreError
+            If its factors were kept in a folder, and are lost or damaged there.
         """
         if (rank, seed) not in map(key_of, self.table):
             raise KeyError(f"no run of rank {rank} and seed {seed}")
@@ -84,9 +89,9 @@ class SweepResult:
         """The factorization of a run, which a sweep with `keep` would have kept."""
         if (rank, seed) in self.factorizations:
             return self.factorizations[rank, seed]
-        if self.store is None or not self.store.factors(rank, seed).exists():
+        if self.store is None or (rank, seed) not in self.store.wanted:
             raise KeyError(f"the factors of rank {rank} were not kept; sweep with keep={keep!r}")
-        return Factorization.load(self.store.factors(rank, seed))
+        return self.store.load(rank, seed)
 
     def summary(self) -> list[dict[str, Any]]:
         """Per rank: the number of runs, and median, min and max of their errors over seeds."""

@@ -20,7 +20,7 @@ def test_commands(tmp_path, sprites):
     assert swept.exit_code == 0, swept.output
     assert "closest to the clean data: rank " in swept.output
     assert {path.name for path in out.iterdir()} == {
-        *("runs.jsonl", "sweep.json", "sweep.png", "sweep.svg", "factors")
+        *("runs.jsonl", "sweep.json", "sweep.lock", "sweep.png", "sweep.svg", "factors")
     }
     (out / "sweep.png").unlink()
     shown = CliRunner().invoke(main, ["show", str(out)])

@@ -279,10 +279,12 @@ def test_a_damaged_file_is_made_again(tmp_path, counted):
     bent = whole[:middle] + bytes(20) + whole[middle + 20 :]
     for content in (whole[:300], b"", b"nonsense", bent):
         path.write_bytes(content)
-        again = kept.factorize_ranks(A, [2], "x")[2]
+        with pytest.warns(UserWarning, match="were written"):
+            again = kept.factorize_ranks(A, [2], "x")[2]
         assert np.array_equal(again.W, first.W)
     path.unlink()
-    assert np.array_equal(kept.factorize_ranks(A, [2], "x")[2].H, first.H)
+    with pytest.warns(UserWarning, match="is not there; done again"):
+        assert np.array_equal(kept.factorize_ranks(A, [2], "x")[2].H, first.H)
     assert len(counted) == 6
 
 

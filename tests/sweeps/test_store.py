@@ -12,6 +12,7 @@ import pytest
 from nmf_accel import Factorization, StoreError, sweep
 from nmf_accel.sweeps import Store, merge
 
+OLD = Path(__file__).parents[1] / "data" / "sweep-1"
 RANKS = [2, 3, 4, 5, 6, 7]
 COMMAND = ["sprites", "--n-images", "40", "--seeds", "2", "--max-iter", "400", "--backend", "numpy"]
 
@@ -171,10 +172,9 @@ def test_a_damaged_folder_is_named(tmp_path):
     (tmp_path / "sweep.json").write_text("{}")
     with pytest.raises(StoreError, match=r"sweep\.json is damaged"):
         Store.read(tmp_path)
-    (tmp_path / "sweep.json").write_text('{"settings": {}, "about": {}}')
-    (tmp_path / "runs.jsonl").write_text(
-        '{"rank": 1, "seed": 0}\nnonsense\n{"rank": 2, "seed": 0}\n'
-    )
+    (tmp_path / "sweep.json").write_text('{"settings": {"keep": "none"}, "about": {}}')
+    first, second, *_ = (OLD / "runs.jsonl").read_text().splitlines()
+    (tmp_path / "runs.jsonl").write_text(f"{first}\nnonsense\n{second}\n")
     with pytest.raises(StoreError, match=r"runs\.jsonl, line 2 is damaged"):
         Store.read(tmp_path)
 

@@ -76,7 +76,8 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, and no file")
+            what = "it is a folder, a pipe or a device, and no file"
+            raise OSError(errno.EINVAL, what, os.fspath(path))
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)

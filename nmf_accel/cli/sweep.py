@@ -28,7 +28,7 @@ from .options import (
     run_options,
 )
 from .reading import echo_taken, read_source, reading_options, taken
-from .tables import echo_table
+from .tables import echo_table, printable
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -152,7 +152,7 @@ def show(folder: Path, rank: int | None, as_json: bool) -> None:
         echo_top(result, rank, as_json)
         return
     if not as_json and store.about.get("taken"):
-        click.echo(store.about["taken"])
+        click.echo(printable(store.about["taken"]))
     draw(store)
     echo_runs(result, folder, as_json)
 
@@ -168,7 +168,7 @@ def echo_top(result: SweepResult, rank: int, as_json: bool) -> None:
             click.echo(json.dumps(feature._asdict()))
         return
     click.echo(f"rank {rank}, seed {seed}: largest in each component, as shares of its largest\n")
-    click.echo(str(best.top()))
+    click.echo("\n".join(map(printable, str(best.top()).split("\n"))))
 
 
 @click.command("merge")
@@ -182,13 +182,20 @@ def merge_command(folders: tuple[Path, ...], out: Path) -> None:
 
 
 def draw(store: Store) -> None:
-    """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs."""
+    """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs.
+
+    Where that fails, as in a folder that can only be read, a line says so: the runs matter more.
+    """
     from .. import plots  # late: matplotlib is slow to import
 
     if store.rows:
         figure = plots.sweep(summarize(store.rows), symbol_of({**store.about, **store.settings}))
         for ending in ("png", "svg"):
-            plots.save(figure, store.path / f"sweep.{ending}")
+            try:
+                plots.save(figure, store.path / f"sweep.{ending}")
+            except OSError as error:
+                path = store.path / f"sweep.{ending}"
+                click.echo(f"Warning: {path} is not drawn: {error.strerror or error}", err=True)
 
 
 MEASURES = {

@@ -6,8 +6,14 @@ from typing import Any
 import click
 
 
+def printable(text: str) -> str:
+    """A text for a terminal, which takes some characters for orders: those are spelled out."""
+    return "".join(x if x.isprintable() else ascii(x)[1:-1] for x in text)
+
+
 def echo_table(header: list[str], rows: list[list[str]]) -> None:
     """Print rows in columns; the last column may be long."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
     for row in [header, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.exchange import to_numpy
+from ..files import make_folder
 from ..labels import Names, array_of, component_names, labelled
 from .export import EXPORTS
 from .file import read, write
@@ -220,7 +221,7 @@ class Factorization:
         if kind not in EXPORTS:
             raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(EXPORTS)}")
         path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         return EXPORTS[kind](self, path)
 
     def top(self, count: int = 10) -> Top:
@@ -295,6 +296,10 @@ class Factorization:
         Raises
         ------
         ValueError
-            If the file is not a factorization, or a newer version of nmf_accel wrote it.
+            If the file is not a factorization or damaged, or a newer version wrote it.
         """
-        return cls(**read(path))
+        held = read(path)
+        try:
+            return cls(**held)
+        except TypeError as error:
+            raise ValueError(f"{os.fspath(path)} is damaged: {error}") from error

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import plots
-from ..files import atomic_write
+from ..files import atomic_write, make_folder
 from . import curves, pictures, tables
 from .denoising import Denoising
 from .image_tasks import Images
@@ -215,7 +215,7 @@ def render(results: Results, folder: Path) -> str:
 def write(results: Results, out: Path) -> Iterator[Path]:
     """Write figures, ``study.json`` and ``report.html`` to a folder, yielding what is written."""
     folder = out / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for drawing in drawings(results):
         figure = drawing.draw()
         for ending in ("png", "svg")[: 1 + drawing.plot]:

@@ -21,7 +21,7 @@ from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
 from .plan import planned_runs
-from .store import KEEP, NAMES, Row, Store, key_of, listed
+from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
 from .table import SweepResult
 
 KEPT = choice("best", "Whose factors are kept.", KEEP)
@@ -196,38 +196,36 @@ class Sweep:
 
     @contextmanager
     def kept_in(self, path: str | os.PathLike[str], about: dict[str, Any]) -> Iterator[None]:
-        """Keep the runs in a folder meanwhile, and take over those that it has.
-
-        Runs whose factors are lost there are missing, of the ranks that are planned.
-        """
+        """Keep the runs in a folder meanwhile, and take over those that it has."""
         about = {**record(self.plan[0], self.problem), **about}
         with Store.open(path, self.settings, about) as store:
-            if faults := store.look():
-                warnings.warn(
-                    f"{listed(faults.values())}; done again, if its rank is asked for",
-                    stacklevel=4,
-                )
+            store.look()
             self.result = SweepResult(list(store.rows), store=store)
-            self.result.skipped = len(self.plan) - len(self.missing)
+            todo = {(run.rank, run.seed) for run in self.missing}
+            self.result.skipped = sum((run.rank, run.seed) not in todo for run in self.plan)
             yield
 
     @property
     def missing(self) -> list[Options]:
-        """The runs that are not done, or whose factors are lost; the latter planned or not."""
-        planned = {(run.rank, run.seed): run for run in self.plan}
-        ranks, lost = {run.rank for run in self.plan}, self.lost
-        done = set(map(key_of, self.result.table)) - lost
-        others = [
-            replace(self.plan[0], rank=rank, seed=seed)
-            for rank, seed in sorted(lost - planned.keys())
-            if rank in ranks
-        ]
-        return [run for key, run in planned.items() if key not in done] + others
+        """The runs that are not done; of a rank that has none, those whose factors are lost."""
+        done = set(map(key_of, self.result.table))
+        todo = [run for run in self.plan if (run.rank, run.seed) not in done]
+        # What is still to be done of a rank may be better than what is lost.
+        ranks = {run.rank for run in self.plan} - {run.rank for run in todo}
+        lost = [key for key in sorted(self.lost) if key[0] in ranks]
+        return todo + [replace(self.plan[0], rank=rank, seed=seed) for rank, seed in lost]
 
     @property
-    def lost(self) -> set[tuple[int, int]]:
-        """The runs whose factors should be in the folder, and are not."""
+    def lost(self) -> set[Key]:
+        """The runs whose factors should be in the folder, and are not; planned or not."""
         return set() if self.result.store is None else self.result.store.lost
+
+    def _tell(self, runs: list[Options]) -> None:
+        """Warn of those runs that are done again."""
+        again = self.lost & {(run.rank, run.seed) for run in runs}
+        if again and self.result.store is not None:
+            faults = map(self.result.store.told, sorted(again))
+            warnings.warn(f"{listed(faults)}; done again", stacklevel=4)
 
     def cost(self, runs: Iterable[Options]) -> float:
         """Operations of some runs, if they go on to their last iterations."""
@@ -239,6 +237,7 @@ class Sweep:
             # Once; where what was done again is not the best any more, as on another machine, the
             # factors of what is may be lost as well.
             while missing := self.missing:
+                self._tell(missing)
                 for results in self.packing.run(missing, bar, label):
                     self.take_in(results)
                     del results  # or the next batch would run beside them

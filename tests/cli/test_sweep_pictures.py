@@ -31,7 +31,7 @@ def test_the_library_draws_none(tmp_path):
     done = sweep(np.load("a.npy"), [2], seeds=1, max_iter=3, store="runs")
     assert len(done.store.rows) == 1
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {
-        *("runs.jsonl", "sweep.json", "factors")
+        *("runs.jsonl", "sweep.json", "sweep.lock", "factors")
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,8 @@ NAMES = "names"
 """The setting that is the fingerprint of the names of A; it is left out where A has none."""
 LARGEST = 2**24
 """Bytes of a head; ours have some 1,500 and what was said of the data."""
+LONGEST = 1000
+"""Characters of a setting; ours are names, numbers and fingerprints."""
 BEFORE = {name: option.before for name, option in COMMON.items()}
 """The options that runs had before there were these options."""
 TEXTS = ("taken", "errors_are")
@@ -108,6 +111,9 @@ class Head:
             raise ValueError(
                 f"keep is {settings.get('keep')!r}; it must be one of {', '.join(KEEP)}"
             )
+        for name, value in settings.items():
+            if isinstance(value, (dict, list)) or len(str(value)) > LONGEST:
+                raise ValueError(f"{name} is {reprlib.repr(value)}; it must be a name or a number")
         try:
             COMMON["loss"].checked("loss", settings["loss"])
         except TypeError as error:

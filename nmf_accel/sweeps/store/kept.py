@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from .rows import Row
 
 NAME = re.compile(r"rank-([1-9]\d*)-seed-(\d+)\.npz")
 """What files of factors are called; anything else in their folder is not ours."""
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, zipfile.BadZipFile)
-"""What reading a damaged factorization may raise."""
+UNREADABLE = (OSError, ValueError)
+"""What reading a damaged factorization raises."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def fault_in(path: Path, row: Row) -> str | None:
             row["error"],
         )
         whole = bool(np.isfinite(W).all() and np.isfinite(H).all())
-    except UNREADABLE:
+        whole &= [len(W), H.shape[1]] == list(found.settings["shape"])
+    except (*UNREADABLE, KeyError, IndexError, TypeError):  # the latter of a file that is of no run
         return "is damaged"
     return None if same and whole else "holds the factors of another run"
 

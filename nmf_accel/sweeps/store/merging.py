@@ -118,8 +118,9 @@ class Merging:
         """The store that is in a folder, if it is this one."""
         found = Store.read(out)
         rows = sorted(found.rows, key=key_of)
+        found.look()
         same = found.settings == self.head.settings
-        if not same or rows != [x.row for x in self.lines.values()] or found.look():
+        if not same or rows != [x.row for x in self.lines.values()] or found.lost:
             raise StoreError(f"{out} holds a sweep already; merge into a new folder")
         return found
 
@@ -141,8 +142,8 @@ class Merging:
     def must_have(self, key: Key) -> None:
         """Raise if the factors of a run are not where they should be."""
         store = self.home[key]
-        if (fault := store.fault(key)) is not None:
-            raise StoreError(f"{store.factors(*key)} {fault}; {self.cure(key)}")
+        if store.fault(key) is not None:
+            raise StoreError(f"{store.told(key)}; {self.cure(key)}")
 
     def cure(self, key: Key) -> str:
         """What to do where the factors of a run are not there."""

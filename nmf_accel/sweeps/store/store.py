@@ -177,17 +177,22 @@ class Store:
                 fault = f"is damaged: {error}"
         raise StoreError(f"{path} {fault}; unless a sweep is writing there, {AGAIN}")
 
-    def look(self) -> dict[Key, str]:
-        """Look at the factors that are to be there: every byte of them is read.
+    def told(self, key: Key) -> str:
+        """The same as a sentence that begins with the file."""
+        return f"{self.factors(*key)} {self.fault(key)}"
 
-        Returns
-        -------
-        dict
-            What is wrong with those that are lost, a sentence that begins with the file.
+    def look(self) -> None:
+        """Look which factors are there of those that are to be: every byte of them is read.
+
+        Raises
+        ------
+        StoreError
+            If there is a folder in the place of a file, so that nothing could be written there.
         """
-        faults = {key: self.fault(key) for key in sorted(self.wanted)}
-        self.present = {key for key, fault in faults.items() if fault is None}
-        return {key: f"{self.factors(*key)} {fault}" for key, fault in faults.items() if fault}
+        for key in self.wanted:
+            if self.factors(*key).is_dir():
+                raise StoreError(f"{self.factors(*key)} is a folder, and no file; remove it")
+        self.present = {key for key in self.wanted if self.fault(key) is None}
 
     def add(self, rows: list[Row], factorizations: Mapping[Key, Factorization]) -> None:
         """Take in finished runs: the factors first, then the lines, then tidy up.

@@ -1,11 +1,23 @@
-"""A file is written whole or not at all."""
+"""A file is written whole or not at all, and its name is on the disk."""
 
+import errno
 import os
+import signal
 import stat
+import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
+from killing import killed_at
 
-from nmf_accel.files import atomic_write
+from nmf_accel import nmf
+from nmf_accel.files import atomic_write, left_behind, make_folder, open_regular, sync_folder
+
+
+def write(path, content=b"new"):
+    with atomic_write(path) as file:
+        file.write(content)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -34,9 +46,135 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert os.listdir(tmp_path) == ["f"]
 
 
-def test_a_file_has_the_permissions_of_any_other(tmp_path):
-    with atomic_write(tmp_path / "f") as file:
-        file.write(b"x")
-    (tmp_path / "g").write_bytes(b"x")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_file_has_the_permissions_of_any_other(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write(tmp_path / "f")
+        (tmp_path / "g").write_bytes(b"x")
+    finally:
+        os.umask(before)
     modes = {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in "fg"}
-    assert len(modes) == 1
+    assert modes == {0o666 & ~mask}
+
+
+def test_the_mask_of_the_process_is_left_alone(tmp_path, monkeypatch):
+    """It is every thread's; to read it is to change it for a moment."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the mask was changed"))
+    write(tmp_path / "f")
+
+
+@pytest.mark.parametrize("name", ["replace", "fsync", "close"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_signal_is_no_error_and_leaves_the_old_file_or_the_new(tmp_path, monkeypatch, name, when):
+    path, real, sent = tmp_path / "f", getattr(os, name), []
+    path.write_bytes(b"old")
+
+    def interrupted(*given):
+        if when == "before" and not sent:
+            sent.append(signal.raise_signal(signal.SIGINT))
+        done = real(*given)
+        if not sent:
+            sent.append(signal.raise_signal(signal.SIGINT))
+        return done
+
+    monkeypatch.setattr(os, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(path)
+    monkeypatch.undo()
+    renamed = name == "close" or (name, when) == ("replace", "after")
+    assert path.read_bytes() == (b"new" if renamed else b"old")
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_result_that_was_saved_is_there_whatever_comes_after(tmp_path, monkeypatch):
+    result, real = nmf(np.ones((3, 3)), 1, max_iter=2), os.replace
+
+    def late(old, new):
+        real(old, new)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(os, "replace", late)
+    with pytest.raises(KeyboardInterrupt):
+        result.save(tmp_path / "f.npz")
+    assert os.listdir(tmp_path) == ["f.npz"]
+
+
+def test_a_kill_leaves_the_old_file_or_the_new_and_what_can_be_found(tmp_path):
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "f").write_bytes(b"old")
+        assert killed_at(number, lambda path=folder / "f": write(path)) == (number < 3)
+        assert (folder / "f").read_bytes() == (b"old" if number < 2 else b"new")
+        others = {x.name for x in folder.iterdir()} - {"f"}
+        assert {x.name for x in left_behind(folder, "f")} == others
+        assert len(others) == (number < 2)
+
+
+def test_writers_do_not_meet(tmp_path):
+    """Threads that write the same file each write it whole."""
+    contents = [bytes([k]) * 10_000 for k in range(8)]
+    threads = [threading.Thread(target=write, args=(tmp_path / "f", x)) for x in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "f").read_bytes() in contents
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_folder_in_the_way_is_an_error_that_leaves_nothing(tmp_path):
+    (tmp_path / "f").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path / "f")
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EIO, errno.ENOSPC])
+def test_only_a_file_system_that_cannot_sync_folders_is_forgiven(tmp_path, monkeypatch, code):
+    def fsync(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if code in (errno.EIO, errno.ENOSPC):
+        with pytest.raises(OSError, match=os.strerror(code)):
+            sync_folder(tmp_path)
+    else:
+        sync_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_opened_is_not_synced(tmp_path, monkeypatch):
+    def refuse(path, flags):
+        raise PermissionError(errno.EACCES, "as Windows does")
+
+    monkeypatch.setattr(os, "open", refuse)
+    sync_folder(tmp_path)
+
+
+def test_folders_are_made_with_those_above_them(tmp_path):
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "f")
+
+
+def test_a_path_from_here_is_one_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_folder(Path("a"))
+    write("f")
+    assert {x.name for x in tmp_path.iterdir()} == {"a", "f"}
+
+
+def test_only_files_are_opened_and_nothing_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "f").write_bytes(b"content")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="it is a folder, a pipe or a device, and no file"):
+            open_regular(path)
+    with open_regular(tmp_path / "f") as file:
+        assert file.read() == b"content"
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "nothing")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from nmf_accel import backends, datasets
 from nmf_accel.cli import main
 from nmf_accel.datasets import images
+from nmf_accel.intake import Given
 from nmf_accel.study import (
     Runs,
     StudySettings,
@@ -286,6 +288,21 @@ def test_a_damaged_file_is_made_again(tmp_path, counted):
     with pytest.warns(UserWarning, match="is not there; done again"):
         assert np.array_equal(kept.factorize_ranks(A, [2], "x")[2].H, first.H)
     assert len(counted) == 6
+
+
+def test_what_was_left_before_there_were_stores_is_taken_over(tmp_path, counted):
+    settings = StudySettings("sprites", **SMALL)
+    first = Runs(settings).factorize_ranks(MATRICES["A4"], [2, 3], "x")
+    for rank, was in first.items():
+        of = {"data_sha256": Given(MATRICES["A4"]).fingerprint, "inner": None}  # as it was
+        left = replace(was, settings={**was.settings, **of})
+        # The second one has the name of another rank.
+        left.save(tmp_path / f"x-rank-{(2, 4)[rank - 2]}-seed-{settings.seed}.npz")
+    counted.clear()
+    taken = Runs(settings, tmp_path).factorize_ranks(MATRICES["A4"], [2, 4], "x")
+    assert [rank for _, rank in counted] == [4]
+    assert np.array_equal(taken[2].W, first[2].W)
+    assert taken[4].rank == 4
 
 
 class Heard:

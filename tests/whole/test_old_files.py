@@ -28,10 +28,13 @@ def oracle(rank, seed, max_iter):
     return reference_nmf(A, rank, seed=seed, max_iter=max_iter, delta=1e-9 * A.mean() ** 1.5)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A copy of the folder of the sweep, which may be written to."""
-    return shutil.copytree(DATA / "sweep-1", tmp_path / "sweep-1")
+SWEEPS = ("sweep-1", "sweep-2")
+
+
+@pytest.fixture(params=SWEEPS)
+def folder(tmp_path, request):
+    """A copy of the folder of a sweep, which may be written to."""
+    return shutil.copytree(DATA / request.param, tmp_path / request.param)
 
 
 def test_a_factorization_holds_what_it_held():
@@ -56,14 +59,15 @@ def test_the_lines_that_made_them_make_them_again(tmp_path, monkeypatch):
     assert_parity(new.H, old.H, 1e-12)
     for name in old.settings.keys() - LOCAL:  # new ones may have come since
         assert new.settings[name] == old.settings[name], name
-    rows = [Store.read(x / "sweep-1").rows for x in (DATA, tmp_path)]
-    for was, now in zip(*rows, strict=True):
-        assert now.keys() >= was.keys()  # new ones may have come since
-        assert now["error"] == pytest.approx(was["error"], rel=1e-12)
-        for name in ("rank", "seed", "iterations", "converged", "stopped_because"):
-            assert now[name] == was[name]
-    was, now = (Store.read(x / "sweep-1").settings for x in (DATA, tmp_path))
-    assert now == was
+    for sweep_of in SWEEPS:
+        rows = [Store.read(x / sweep_of).rows for x in (DATA, tmp_path)]
+        for was, now in zip(*rows, strict=True):
+            assert now.keys() >= was.keys()  # new ones may have come since
+            assert now["error"] == pytest.approx(was["error"], rel=1e-12)
+            for name in ("rank", "seed", "iterations", "converged", "stopped_because"):
+                assert now[name] == was[name]
+        was, now = (Store.read(x / sweep_of).settings for x in (DATA, tmp_path))
+        assert now == was
 
 
 def test_a_sweep_is_shown(folder):
@@ -84,7 +88,7 @@ def test_the_same_sweep_runs_nothing_again(folder):
     before = (folder / "runs.jsonl").read_bytes()
     result = sweep(A, [1, 2], 2, store=folder, **SWEEP)
     assert result.skipped == 4
-    assert result.table == Store.read(DATA / "sweep-1").rows  # to the seconds that they took
+    assert result.table == Store.read(DATA / folder.name).rows  # to the seconds that they took
     assert (folder / "runs.jsonl").read_bytes() == before
     for rank in (1, 2):
         W, H, _ = oracle(rank, 1, 8)
@@ -109,6 +113,21 @@ def test_with_one_more_rank_only_that_is_run(folder):
 def test_another_sweep_is_refused(folder):
     with pytest.raises(StoreError, match="max_iter is 8 there and 9 in this sweep"):
         sweep(A, [1, 2], 2, store=folder, **{**SWEEP, "max_iter": 9})
+
+
+def test_a_folder_that_was_gone_on_with_is_of_the_format_of_today(folder):
+    sweep(A, [1, 2, 3], 2, store=folder, **SWEEP)
+    assert json.loads((folder / "sweep.json").read_text())["format"] == 2
+    store = Store.read(folder)
+    own = [line.settings == store.head.digest for line in store.lines.values()]
+    assert own == [folder.name == "sweep-2"] * 4 + [True] * 2  # old lines stay as they were
+    store.look()
+    assert store.lost == set()
+
+
+def test_the_digest_of_the_settings_is_what_it_was():
+    store = Store.read(DATA / "sweep-2")
+    assert {line.settings for line in store.lines.values()} == {store.head.digest}
 
 
 def test_every_option_of_today_has_a_value_for_the_runs_before_it():

@@ -56,13 +56,14 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
         os.close(handle)
 
 
-def make_folder(path: str | os.PathLike[str]) -> None:
+def make_folder(path: str | os.PathLike[str]) -> Path:
     """Make a folder and those above it, if they are not there; their names are on the disk then."""
-    path = Path(path).absolute()
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    whole = Path(path).absolute()
+    made = [folder for folder in (whole, *whole.parents) if not folder.exists()]
+    whole.mkdir(parents=True, exist_ok=True)
     for folder in reversed(made):
         sync_folder(folder.parent)
+    return Path(path)
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:

@@ -220,8 +220,7 @@ class Factorization:
         """
         if kind not in EXPORTS:
             raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(EXPORTS)}")
-        path = Path(folder)
-        make_folder(path)
+        path = make_folder(folder)
         return EXPORTS[kind](self, path)
 
     def top(self, count: int = 10) -> Top:
@@ -298,8 +297,4 @@ class Factorization:
         ValueError
             If the file is not a factorization or damaged, or a newer version wrote it.
         """
-        held = read(path)
-        try:
-            return cls(**held)
-        except TypeError as error:
-            raise ValueError(f"{os.fspath(path)} is damaged: {error}") from error
+        return read(path, cls)

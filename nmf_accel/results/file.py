@@ -7,8 +7,8 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ..backends.exchange import to_numpy
 from ..files import atomic_write, open_regular
 from ..labels import array_of
+
+T = TypeVar("T")
 
 FORMAT = 1
 """Of newer ones an older version reads nothing; further arrays it leaves out."""
@@ -54,8 +56,8 @@ def write(path: str | os.PathLike[str], held: Mapping[str, Any]) -> None:
         np.savez(file, record=np.array(json.dumps({"format": FORMAT, **record})), **stored)
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `write` wrote.
+def read(path: str | os.PathLike[str], made: Callable[..., T]) -> T:
+    """What is made of what `write` wrote, given by its names.
 
     Raises
     ------
@@ -86,7 +88,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{name} has format {version}, newer than {FORMAT}; upgrade nmf-accel")
     if (fault := _fault(arrays, record)) is not None:
         raise ValueError(f"{name} is damaged: {fault}")
-    return {**arrays, **record}
+    try:
+        return made(**arrays, **record)
+    except TypeError as error:
+        raise ValueError(f"{name} is damaged: {error}") from error
 
 
 def _arrays(opened: IO[bytes]) -> tuple[dict[str, NDArray[Any]], list[str]]:

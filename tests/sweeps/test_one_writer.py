@@ -171,6 +171,14 @@ def test_a_forked_process_neither_keeps_the_lock_nor_frees_it(tmp_path):
     assert done.stdout == "let go taken\nfree True\n", done.stderr
 
 
+def test_what_else_has_the_file_open_does_not_keep_the_lock(tmp_path):
+    """As a process has that another language forks, for a moment."""
+    with Lock(tmp_path / "sweep.lock").held() as lock:
+        copy = os.dup(lock.handle)
+    with Lock(tmp_path / "sweep.lock").held():
+        os.close(copy)
+
+
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL])
 def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, code):
     def none(handle, how):

@@ -70,6 +70,16 @@ def test_rows_without_a_head_are_taken_by_their_own_sweep(tmp_path, counted):
     assert result.best(2).error == result.best_row(2)["error"]
 
 
+def test_what_lies_without_a_head_and_is_none_of_ours_stays(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_text("somebody's runs\n")
+    with pytest.raises(
+        StoreError, match=r"lies beside no sweep\.json, and line 1 is damaged: it is"
+    ):
+        sweep(A, [2], 2, store=tmp_path, **RUN)
+    assert path.read_text() == "somebody's runs\n"
+
+
 def test_old_rows_without_a_head_are_refused(tmp_path):
     sweep(A, [2], 2, store=tmp_path, **RUN)
     path = tmp_path / "runs.jsonl"

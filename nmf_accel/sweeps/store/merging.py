@@ -10,13 +10,14 @@ from pathlib import Path
 
 from ...files import atomic_write, open_regular
 from .errors import StoreError, listed
+from .folder import HEAD, LOG, locked
 from .head import Head
 from .kept import Seal
 from .lines import Line
 from .lock import Lock
 from .log import Log
 from .rows import Key, key_of
-from .store import HEAD, LOG, Store, locked
+from .store import Store
 
 ROUNDING = 0.02
 """By how much errors of the same run may differ without being told: two machines round otherwise,

@@ -8,16 +8,15 @@ a line speaks of files that exist; ``sweep.lock`` is held by the one process tha
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...files import left_behind, make_folder
 from ...results import Factorization
 from .errors import StoreError, listed
+from .folder import FACTORS, HEAD, LOG, locked
 from .head import FORMAT, UNWRITTEN, Head
 from .kept import NAME, UNREADABLE, Seal, fault_in
 from .lines import Line
@@ -25,11 +24,6 @@ from .lock import Lock
 from .log import Found, Log
 from .rows import KEEP, Key, Row
 
-HEAD, LOG, FACTORS, LOCK = "sweep.json", "runs.jsonl", "factors", "sweep.lock"
-OURS = r"sweep\.json|runs\.jsonl"
-"""Files that are written under the lock alone, so that what is left of them is nobody's."""
-PICTURES, HOUR = r"sweep\.(?:png|svg)", 3600
-"""Files that are drawn without it; what is left of them is nobody's after a while, in seconds."""
 AGAIN = "the same sweep into this folder does that run again"
 
 
@@ -243,37 +237,13 @@ class Store:
             self.head.write(self.path / HEAD)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[Lock]:
-    """A sweep's folder, made if it is not there, for one writer; rid of what killed ones left.
-
-    Raises
-    ------
-    StoreError
-        If another process writes to it, or it cannot be written.
-    """
-    try:
-        make_folder(path / FACTORS)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}") from error
-    with Lock(path / LOCK).held() as lock:
-        _sweep_away(path)
-        yield lock
-
-
-def _sweep_away(path: Path) -> None:
-    """Remove the temporary files of writers that were killed; nobody else holds the lock."""
-    litter = [*left_behind(path, OURS), *left_behind(path / FACTORS, NAME.pattern)]
-    for file in left_behind(path, PICTURES):
-        with suppress(OSError):
-            litter += [file] * (time.time() - file.stat().st_mtime > HOUR)
-    for file in litter:
-        with suppress(OSError):  # it is in nobody's way
-            file.unlink()
-
-
 def must_be_own(found: Found, head: Head, path: Path) -> None:
     """Raise if lines that lie in a folder without a head may be of another sweep."""
+    for number, fault in found.damaged.items():
+        raise StoreError(
+            f"{path} lies beside no {HEAD}, and line {number} is damaged: {fault}; take a new "
+            "folder"
+        )
     for key, line in found.lines.items():
         if line.settings != head.digest:
             says = "is of another sweep" if line.settings else "does not say of which sweep it is"

@@ -27,7 +27,7 @@ from nmf_accel.study import (
 from nmf_accel.study.image_tasks import matrix_numbers, rare_pixels
 from nmf_accel.study.likeness import psnr, ssim
 from nmf_accel.study.properties import MATRICES, scaled_difference, svd_error
-from nmf_accel.sweeps import Packing
+from nmf_accel.sweeps import Packing, Store
 
 SMALL = {"n_images": 40, "ranks": (2, 4, 8), "max_iter": 30, "backend": "numpy"}
 PLOTS = [
@@ -303,6 +303,8 @@ def test_what_was_left_before_there_were_stores_is_taken_over(tmp_path, counted)
     assert [rank for _, rank in counted] == [4]
     assert np.array_equal(taken[2].W, first[2].W)
     assert taken[4].rank == 4
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert {row["rank"] for row in Store.read(folder).rows} == {2, 4}
 
 
 class Heard:

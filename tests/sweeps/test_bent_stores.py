@@ -8,6 +8,7 @@ import pytest
 
 from nmf_accel import StoreError, sweep
 from nmf_accel.sweeps import Store
+from nmf_accel.sweeps.store.lines import parsed
 
 A = np.random.default_rng(0).random((6, 5))
 
@@ -36,6 +37,22 @@ def bent(content, chance):
             content[:k] + b"\n" + content[k:],
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b'{"x": NaN}', "it is no JSON"),
+        (b'{"x": -Infinity}', "it is no JSON"),
+        (b"[" * 10_000, "it is no JSON"),
+        (b"5", "it is no JSON object"),
+        (b"\xff", "it is no text in UTF-8"),
+        (b'{"x": "' + b"x" * 70_000 + b'"}', "it is longer than 65,536 bytes"),
+    ],
+)
+def test_what_is_no_line_is_told(text, fault):
+    with pytest.raises(ValueError, match=f"^{fault}$"):
+        parsed(text)
 
 
 @pytest.mark.parametrize("name", ["runs.jsonl", "sweep.json"])

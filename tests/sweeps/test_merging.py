@@ -11,7 +11,8 @@ from killing import killed_at
 from nmf_accel import StoreError, nmf, sweep
 from nmf_accel.sweeps import Store, SweepResult, merge
 from nmf_accel.sweeps.store import merging
-from nmf_accel.sweeps.store.lines import digest
+from nmf_accel.sweeps.store.head import Head
+from nmf_accel.sweeps.store.lines import Line, digest
 
 A = np.random.default_rng(0).random((6, 5))
 RUN = {"max_iter": 5, "backend": "numpy"}
@@ -146,6 +147,17 @@ def test_a_merge_can_be_repeated_after_any_interruption(two, tmp_path, monkeypat
     assert number > 12
 
 
+def test_what_was_best_when_a_merge_was_interrupted_does_not_stay(tmp_path):
+    errors = {x["seed"]: x["error"] for x in sweep(A, [2], 4, **RUN).table}
+    worst, best = max(errors, key=errors.get), min(errors, key=errors.get)
+    sweep(A, [2], [worst], store=tmp_path / "a", **RUN)
+    merge([tmp_path / "a"], tmp_path / "m")
+    (tmp_path / "m" / "sweep.json").unlink()  # as if it had been killed before its end
+    sweep(A, [2], [worst, best], store=tmp_path / "a", **RUN)
+    merge([tmp_path / "a"], tmp_path / "m")
+    assert [x.name for x in (tmp_path / "m" / "factors").iterdir()] == [f"rank-2-seed-{best}.npz"]
+
+
 def test_a_merge_that_is_there_is_left_so(two, tmp_path):
     merge(two, tmp_path / "m")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "m").rglob("*.npz")}
@@ -154,6 +166,15 @@ def test_a_merge_that_is_there_is_left_so(two, tmp_path):
     with pytest.raises(StoreError, match="m holds a sweep already; merge into a new folder"):
         merge(two[:1], tmp_path / "m")
     next((tmp_path / "m" / "factors").iterdir()).unlink()
+    with pytest.raises(StoreError, match="m holds a sweep already; merge into a new folder"):
+        merge(two, tmp_path / "m")
+
+
+def test_the_same_rows_of_other_settings_are_another_sweep(two, tmp_path):
+    found = merge(two, tmp_path / "m")
+    head = Head({**found.settings, "tol": 1e-9}, found.about)
+    head.write(tmp_path / "m" / "sweep.json")
+    found.log.write(Line(x.row, head.digest, x.seal) for x in found.lines.values())
     with pytest.raises(StoreError, match="m holds a sweep already; merge into a new folder"):
         merge(two, tmp_path / "m")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .backends import Backend
 from .core import Batch, Fixed, Problem
 from .intake import OF_W, Given, checked_factor, prepare_whole
-from .losses import NONE, Penalty, Quadratic, loss_called, violation2
+from .losses import NONE, Penalty, Quadratic, loss_called
 from .options import COMMON, Options
 from .solvers import FASTEST
 from .solvers.descent import hals
@@ -42,16 +42,15 @@ class Solve:
     measures: int = 1
 
     def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Measures]:
-        """H, and its squared KKT residual relative to that of H = 0."""
+        """H, and its KKT residual: the largest entry of the gradient that should not be there."""
         backend, (H,) = self.backend, state
-        model = Quadratic(N, G)
-        start2 = violation2(backend, backend.xp.zeros_like(H), model)
+        xp, model = backend.xp, Quadratic(N, G)
         if self.descents:
             H = Repeated(hals, self.descents)(backend, H, model, NONE)
         H = block_principal_pivoting(backend, H, model, NONE)
-        kkt2 = violation2(backend, H, model)
-        one = backend.xp.ones_like(start2)
-        return (H,), (kkt2 / backend.xp.where(start2 > 0, start2, one),)
+        gradient = backend.matmul(G, H) - N
+        wrong = xp.where(H > 0, xp.abs(gradient), -gradient)
+        return (H,), (xp.max(xp.max(wrong, axis=-1), axis=-1),)
 
     def unmeasured(self, state: State, N: Array, G: Array) -> State:
         """H."""
@@ -172,30 +171,66 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
 
     It is looked for from an H `near` it, if there is one and the solution is unique, beyond
     rounding; or from H = 0.
+
+    Raises
+    ------
+    ValueError
+        If H is larger than numbers of its dtype can be.
     """
     backend, xp = problem.backend, problem.backend.xp
-    double = np.dtype("float64")
-    N = backend.asarray(problem.correlate(W[None, ...]), double)
-    Wt = backend.asarray(W, double).mT[None, ...]
-    N, G = Quadratic(N, backend.matmul(Wt, Wt.mT)).with_penalty(backend, penalty)
-    if not (np.isfinite(float(xp.max(G))) and np.isfinite(float(xp.max(N)))):
-        raise ValueError("W is so large that its products with A overflow; scale W")
-    # With columns of W of one size, what is lost to rounding is no one column's share.
-    size = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
-    size = xp.where(size > 0, size, xp.ones_like(size))
-    G, N = G / size / size.mT, N / size
+    G, N, size = even(problem, backend.asarray(W, np.dtype("float64")), penalty)
+    # Each column of A is a problem of its own, whose solution is as large as what is given.
+    largest = xp.max(xp.abs(N), axis=1, keepdims=True)
+    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
     start, descents = xp.zeros_like(N), DESCENTS
     if near is not None and _is_well_conditioned(backend.to_numpy(G)):
-        start, descents = backend.asarray(near, double)[None, ...] * size, 0
-    (H,), measured = backend.iterate(_solve(backend, descents), (start,), (N, G), 1)
-    kkt = math.sqrt(float(backend.to_numpy(measured)[0, 0, 0]))
+        near = backend.asarray(near, np.dtype("float64"))[None, ...]
+        start, descents = near * size / largest, 0
+    step = _solve(backend, descents)
+    (H,), measured = backend.iterate(step, (start,), (N / largest, G), 1)
+    kkt = float(backend.to_numpy(measured)[0, 0, 0])
     if not kkt <= ACCURATE:
         warnings.warn(
             f"W is so ill-conditioned that the KKT residual of H is {kkt:.1e} of that of zero; "
             "take a smaller rank or an l2 > 0",
             stacklevel=3,
         )
-    return backend.asarray(H / size, problem.dtype)[0, ...]
+    return _in_dtype(problem, H, size, largest)
+
+
+def even(problem: Problem, W: Array, penalty: Penalty) -> tuple[Array, Array, Array]:
+    """G (1, d, d) and N (1, d, n) of least squares, as if the columns of W (m, d) were unit ones.
+
+    And `size` (1, d, 1), by which the H of these is larger. What is lost to rounding is then no
+    one column's share, and nothing under- or overflows.
+    """
+    backend, xp = problem.backend, problem.backend.xp
+    top = xp.max(W, axis=0)
+    # By powers of two, which change no digit.
+    unit = 2.0 ** xp.floor(xp.log2(xp.where(top > 0, top, xp.ones_like(top))))
+    W = W / unit
+    unit = unit[None, :, None]
+    N = backend.asarray(problem.correlate(W[None, ...]), np.dtype("float64")) - penalty.l1 / unit
+    G = backend.matmul(W.mT[None, ...], W[None, ...])
+    length = xp.sqrt(xp.linalg.diagonal(G))[:, :, None]
+    below = math.sqrt(penalty.l2 or 0.0) / unit  # what l2 is, as rows below W
+    both = xp.hypot(length, below)
+    size = xp.where(both > 0, both, xp.ones_like(both))
+    G = G / size / size.mT
+    G = G + (below / size) ** 2 * xp.eye(G.shape[-1], dtype=G.dtype)
+    return G, N / size, size * unit
+
+
+def _in_dtype(problem: Problem, H: Array, size: Array, largest: Array) -> Array:
+    """H as it is of the W and A that were given, in the dtype that is asked for."""
+    backend, dtype = problem.backend, problem.dtype
+    top = float(backend.xp.max(H / size * largest))
+    if not top <= float(np.finfo(dtype).max):
+        raise ValueError(
+            f"W is so small beside A that H overflows {dtype.name}; divide A by its maximum, or "
+            "multiply W"
+        )
+    return backend.asarray(H / size * largest, dtype)[0, ...]
 
 
 def approach(problem: Problem, W: Array, options: Options) -> Array:

@@ -87,6 +87,19 @@ def test_ill_conditioned_components_on_punks(punks):
     assert np.abs(wrong).max() < 1e-5 * np.abs(W.T @ punks[:, :40]).max()
 
 
+@pytest.mark.parametrize("exponents", [(0, 200), (0, -200), (150, 0), (-150, 100)])
+def test_neither_large_nor_small_numbers_are_lost(backend, exponents):
+    of_A, of_W = (2.0 ** round(k * np.log2(10)) for k in exponents)
+    H = project(A * of_A, W * of_W, backend=backend)
+    np.testing.assert_allclose(H * (of_W / of_A), solved(A, W), atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-140, 1e100])
+def test_penalties_stand_beside_components_of_any_size(size):
+    found = project(A, W * size, l1=0.3 * size, l2=0.2 * size**2, backend="numpy") * size
+    np.testing.assert_allclose(found, project(A, W, l1=0.3, l2=0.2, backend="numpy"), atol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -96,7 +109,7 @@ def test_ill_conditioned_components_on_punks(punks):
         ({"W": W[:5]}, "W has 5 rows; it must have 20, as A has"),
         ({"W": -W}, "W has 120 negative entries"),
         ({"A": -A}, "A has .* negative entries"),
-        ({"W": W * 1e200}, "W is so large that its products with A overflow"),
+        ({"A": A * 1e150, "W": W * 1e-200}, "W is so small beside A that H overflows float64"),
         ({"A": A * 1e-200}, "the squares of A's entries underflow float64; divide A by its max"),
     ],
 )

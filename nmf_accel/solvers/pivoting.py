@@ -29,9 +29,11 @@ def block_principal_pivoting(
     A column's variables are split into a passive set F, where its gradient is zero, and the
     rest, where X is; variables that come out negative on either side change sides, all at once
     (a full exchange), or only the last one when that made no progress for PATIENCE times.
-    It starts from the support of X.
+    It starts from the support of X. A column that would get worse, beyond rounding, stays as it
+    is: where G is singular, the exchanges need not come to an end.
     """
     xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
+    before, of_loss = X, Quadratic(N, G)
     passive = backend.kernel("solve_passive", solve_passive)
     d = X.shape[1]
     # As much as rounding has put there already, so that a singular G has a solution too; of each
@@ -51,7 +53,9 @@ def block_principal_pivoting(
 
     def solve(X: Array, F: Array, going: Array) -> tuple[Array, Array, Array]:
         """X, solved anew where `going`; which variables are on the wrong side, and how many."""
-        X = xp.where(going[:, None, :], passive(backend, G, N, F, going), X)
+        found = passive(backend, G, N, F, going)
+        found = xp.where(xp.isfinite(found), found, xp.zeros_like(found))  # of singular systems
+        X = xp.where(going[:, None, :], found, X)
         negative = -slack * xp.max(xp.abs(X) * size, axis=1, keepdims=True) > X * size
         wrong = xp.where(F, negative, backend.matmul(G, X) - N < least)
         return X, wrong, xp.sum(xp.astype(wrong, xp.int32), axis=1)
@@ -75,8 +79,21 @@ def block_principal_pivoting(
     fewest = xp.full_like(count, d + 1)
     state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
-    positive: Array = xp.where(X > 0, X, xp.zeros_like(X))
-    return positive
+    return no_worse(backend, before, xp.where(X > 0, X, xp.zeros_like(X)), of_loss)
+
+
+def no_worse(backend: Backend, old: Array, new: Array, model: Quadratic) -> Array:
+    """The columns of `new`, and those of `old` where the loss of `new` is larger or no number."""
+    xp, (N, G) = backend.xp, model
+    largest = xp.max(xp.maximum(old, new), axis=1, keepdims=True)
+    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
+    step, half = (new - old) / largest, 0.5 * backend.matmul(G, old + new)
+    rise = xp.sum(step * (half - N), axis=1, keepdims=True)
+    # Where both are solutions, which of them is less is a matter of rounding.
+    terms = xp.sum(xp.abs(step) * (half + xp.abs(N)), axis=1, keepdims=True)
+    fine = rise <= ROUNDING * old.shape[1] * float(xp.finfo(N.dtype).eps) * terms
+    chosen: Array = xp.where(fine, new, old)
+    return chosen
 
 
 def columns_at_once(runs: int, d: int, n: int) -> int:

@@ -129,10 +129,21 @@ def _solve_passive(G: Floats, N: Floats, F: Floats, going: Floats) -> Floats:
         for columns in np.split(todo[order], np.cumsum(np.bincount(which))[:-1]):
             f = np.flatnonzero(F[r, :, columns[0]]) if columns.size else columns
             if f.size:
-                X[r, f[:, None], columns] = np.linalg.solve(
-                    G[r][np.ix_(f, f)], N[r, f[:, None], columns]
-                )
+                X[r, f[:, None], columns] = solved(G[r][np.ix_(f, f)], N[r, f[:, None], columns])
     return X
+
+
+def solved(system: Floats, right: Floats) -> Floats:
+    """The solution of a system; of a singular one the shortest that is nearest."""
+    try:
+        return np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        pass
+    try:
+        found: Floats = np.linalg.lstsq(system, right, rcond=None)[0]
+    except np.linalg.LinAlgError:  # it is not finite, which the caller looks for
+        found = np.full_like(right, np.nan)
+    return found
 
 
 def nonzero_rows(backend: Backend, A: Floats) -> Index:

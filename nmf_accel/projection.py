@@ -88,7 +88,9 @@ def project(
     """The weights H >= 0 that minimize ½‖A − W H‖² + l1 Σ H + ½ l2 ‖H‖², W given.
 
     A convex problem, of which every column of A is one by itself. It is solved exactly, but for
-    rounding, by block principal pivoting, in float64 from the products with A on.
+    rounding, by block principal pivoting, in float64 from the products with A on. Of each column a
+    of A, ‖a − W h‖² is then more than the least there is by at most 1e-12 ‖a‖² (1e-6 in float32),
+    or there is a warning.
 
     Another `loss` is minimized by multiplicative updates of H from a start that is the same
     everywhere, as scikit-learn's `NMF.transform` does; convex for 1 <= β <= 2. So is that of an A
@@ -129,8 +131,8 @@ def project(
     Warns
     -----
     UserWarning
-        If the KKT residual of H is more than 1e-8 of that of H = 0; if `tol` was not met; if W is
-        put into A's order.
+        If, for a column of A, the KKT residual of H is more than 1e-8 of that of H = 0; if H is
+        so small that it loses digits; if `tol` was not met; if W is put into A's order.
 
     References
     ----------
@@ -223,14 +225,21 @@ def even(problem: Problem, W: Array, penalty: Penalty) -> tuple[Array, Array, Ar
 
 def _in_dtype(problem: Problem, H: Array, size: Array, largest: Array) -> Array:
     """H as it is of the W and A that were given, in the dtype that is asked for."""
-    backend, dtype = problem.backend, problem.dtype
-    top = float(backend.xp.max(H / size * largest))
-    if not top <= float(np.finfo(dtype).max):
+    backend, xp, limits = problem.backend, problem.backend.xp, np.finfo(problem.dtype)
+    found = H / size * largest
+    if not float(xp.max(found)) <= float(limits.max):
         raise ValueError(
-            f"W is so small beside A that H overflows {dtype.name}; divide A by its maximum, or "
+            f"W is so small beside A that H overflows {limits.dtype}; divide A by its maximum, or "
             "multiply W"
         )
-    return backend.asarray(H / size * largest, dtype)[0, ...]
+    lost = (found < float(limits.smallest_normal)) & (float(limits.eps) < H)
+    if bool(xp.any(lost)):
+        warnings.warn(
+            f"W is so large beside A that H loses digits in {limits.dtype}; multiply A, or divide "
+            "W by its maximum",
+            stacklevel=4,
+        )
+    return backend.asarray(found, problem.dtype)[0, ...]
 
 
 def approach(problem: Problem, W: Array, options: Options) -> Array:

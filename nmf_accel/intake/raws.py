@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from ..backends import Backend, get, owner
 from ..backends.exchange import is_foreign, shared
-from ..matrices import Raw, RawDense, RawSparse, is_sparse
+from ..matrices import Raw, RawDense, RawSparse, check_indices, is_canonical, is_sparse
 
 
 def as_raw(
@@ -33,8 +34,11 @@ def as_raw(
     """
     library, sparse = owner(matrix), is_sparse(matrix)
     home = get(library or "numpy")
-    if sparse:
+    if sparse and matrix.ndim == 2:
+        check_indices(matrix, name)
         array: Any = _canonical(matrix, home, keep_zeros=keep_zeros)
+    elif sparse:
+        array = matrix
     elif isinstance(matrix, np.ma.MaskedArray):
         array = matrix.filled(0)
     elif is_foreign(matrix):
@@ -81,10 +85,17 @@ def _canonical(A: Any, home: Backend, *, keep_zeros: bool = False) -> Any:
         csr = A.tocsr()
         if csr.dtype.kind == "b":
             csr = csr.astype("float32")  # cupyx cannot eliminate zeros from booleans
+        stored = int(csr.indptr[-1])
+        if stored < csr.data.shape[0]:  # there may be more than belongs to it
+            csr = copy(csr)
+            csr.data, csr.indices = csr.data[:stored], csr.indices[:stored]
         zeros = not keep_zeros and bool((csr.data == 0).any())
-        if not csr.has_canonical_format or zeros:
+        canonical = is_canonical(csr)
+        if not canonical or zeros:
             csr = csr.copy()
-            csr.sum_duplicates()
+            if not canonical:
+                csr.has_sorted_indices = csr.has_canonical_format = False  # whatever it remembers
+                csr.sum_duplicates()
             if zeros:
                 csr.eliminate_zeros()
         return csr

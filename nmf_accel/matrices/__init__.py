@@ -2,6 +2,7 @@
 
 from .base import Dense, Matrix
 from .frame import Frame, Side
+from .indices import check_indices, is_canonical
 from .partly import Known, Partly
 from .raw import Raw, RawDense, RawSparse
 from .seen import Seen
@@ -22,6 +23,8 @@ __all__ = [
     "Side",
     "Sparse",
     "Weighted",
+    "check_indices",
+    "is_canonical",
     "is_sparse",
     "weigh",
 ]

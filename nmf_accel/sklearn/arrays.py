@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, validate_data
 from ..backends import get, owner
 from ..intake import Given, check_entries, working_dtype
 from ..labels import labelled
-from ..matrices import is_sparse
+from ..matrices import check_indices, is_sparse
 
 
 def checked(model: Any, X: Any, reset: bool = True) -> Any:
@@ -19,6 +19,8 @@ def checked(model: Any, X: Any, reset: bool = True) -> Any:
     `model` is the estimator, or None in a function.
     """
     X = labelled(X).by_samples("X")
+    if is_sparse(X):
+        check_indices(X, "X")
     if is_sparse(X) and owner(X) is None and not type(X).__module__.startswith("scipy"):
         X = X.tocsr()
     if owner(X) in (None, "numpy") and (is_sparse(X) or not elsewhere(X)):

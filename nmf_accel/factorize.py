@@ -198,6 +198,8 @@ def nmf(
     0.4111546
     """
     options = Options.among(locals())  # first of all: there is nothing but the arguments yet
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}; it must be a function of iteration and error")
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     # Where something is held, a row or column that is zero in A need not be zero in W H.
     free = W_fixed is None and H_fixed is None

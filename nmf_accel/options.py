@@ -19,6 +19,15 @@ from .solvers import ANY, AUTO, SOLVERS, Quiet, Solver, Telling, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
 
+MOST_ITERATIONS = 10**9
+"""Their history takes 8 GB."""
+MOST_COMPONENTS = 10**9
+"""No memory holds as many, and arithmetic with sizes is still exact."""
+MOST_REPEATS = 10**4
+"""No half-step needs as many."""
+MOST_BETA = 20
+"""β of a β-divergence: W H, which may vary by 1e9, is taken to this power and more."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -74,7 +83,7 @@ class Option:
         if value is None and self.default is None:
             return None
         if self.tables and (self.kind is str or isinstance(value, str)):
-            if value not in self.names:
+            if not isinstance(value, str) or value not in self.names:
                 known = ", ".join(self.names) + ", or a number" * (self.kind is not str)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
@@ -95,9 +104,12 @@ class Option:
         return number
 
 
-def whole(default: Any, help: str, least: int) -> Option:
-    """A whole number, at least so large."""
-    return Option(default, help, int, f"at least {least}", low=least)
+def whole(default: Any, help: str, least: int, most: int | None = None) -> Option:
+    """A whole number, at least so large, and at most."""
+    if most is None:
+        return Option(default, help, int, f"at least {least}", low=least)
+    must = f"at least {least}, and at most {most:,}"
+    return Option(default, help, int, must, low=least, high=most + 1)
 
 
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:
@@ -137,9 +149,9 @@ def check(options: Any) -> None:
 class Options:
     """The numbers and choices of a run, checked; see `nmf` for what they mean."""
 
-    rank: int = whole(MISSING, "Number of components.", 1).field()
+    rank: int = whole(MISSING, "Number of components.", 1, MOST_COMPONENTS).field()
     seed: int = whole(0, "Of the random start.", 0).field()
-    max_iter: int = whole(1000, "Iterations.", 1).field()
+    max_iter: int = whole(1000, "Iterations.", 1, MOST_ITERATIONS).field()
     tol: float = Option(
         0.0, "0: never stop.", float, "finite and >= 0, and 0 turns it off", low=0
     ).field()
@@ -156,8 +168,9 @@ class Options:
         "frobenius",
         "What is minimized; a number is β of a β-divergence.",
         float,
-        "finite, or a name",
-        open=True,
+        f"from -{MOST_BETA} to {MOST_BETA}, or a name",
+        low=-MOST_BETA,
+        high=np.nextafter(MOST_BETA, np.inf),
         tables=(LOSSES,),
         before="frobenius",
     ).field()
@@ -171,7 +184,7 @@ class Options:
     ).field()
     solver: str = choice("mu", "How a factor is moved.", SOLVERS, [AUTO]).field()
     inner: int | None = whole(
-        None, "Repeats with the same products with A. [default: by solver]", 1
+        None, "Repeats with the same products with A. [default: by solver]", 1, MOST_REPEATS
     ).field()
     extrapolate: bool | None = switch(
         None, "Move on along the last step (hals). [default: no, or what auto takes]"

@@ -103,6 +103,10 @@ class Backend(ABC):
     def owns(self, x: object) -> bool:
         """Whether `x` is an array of this library; must not import the library."""
 
+    def is_traced(self, x: object) -> bool:
+        """Whether `x` is only what a compiler goes through a function with, and has no values."""
+        return False
+
     @abstractmethod
     def to_numpy(self, x: Array) -> NDArray[Any]:
         """The values of `x` on the host."""

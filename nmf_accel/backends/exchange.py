@@ -18,7 +18,7 @@ HOST, CUDA = (1, 3), (2,)
 
 def is_foreign(x: Any) -> bool:
     """Whether `x` is an array of another library that speaks DLPack, such as PyTorch."""
-    return owner(x) is None and hasattr(x, "__dlpack__")
+    return owner(x) is None and hasattr(type(x), "__dlpack__")
 
 
 def shared(x: Any, name: str) -> Array:
@@ -40,8 +40,9 @@ def shared(x: Any, name: str) -> Array:
                     with get(library).scope():
                         seen: Array = get(library).xp.from_dlpack(x)
                         return seen
-    except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        raise TypeError(f"{of} that cannot be shared through DLPack: {error}") from error
+    except Exception as error:  # libraries raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise TypeError(f"{of} that cannot be shared through DLPack: {reason}") from error
     raise TypeError(f"{of} on a device that no usable backend reaches; copy it to the CPU")
 
 

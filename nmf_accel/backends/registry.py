@@ -103,6 +103,8 @@ def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDens
         If the backend that was named cannot run here, or takes no matrices of that kind. There is
         no fallback from a named one.
     """
+    if not isinstance(name, (str, type(None))):
+        raise TypeError(f"backend is {name!r}; it must be a name: {AUTO}, {', '.join(names())}")
     home = None if A is None or isinstance(A, np.ndarray) else owner(A)
     if home is not None and name in (None, AUTO, home):
         return _usable(home)

@@ -38,8 +38,10 @@ class Commands(click.Group):
             raise
         except REFUSALS as error:
             raise click.UsageError(str(error)) from error
-        except (OSError, MemoryError) as error:
-            raise click.ClickException(str(error) or "the memory is not enough") from error
+        except MemoryError as error:
+            raise click.UsageError(str(error) or "the memory is not enough") from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
 
 
 def _show(message: Warning | str, *_: Any) -> None:

@@ -64,6 +64,8 @@ def hold(
         If they are of another shape, not finite and non-negative, or leave nothing to learn; if
         they have other names than A, or call a component by two names.
     """
+    if W_fixed is None and H_fixed is None:
+        return problem
     (m, n), ranks = problem.shape, list(ranks)
     W_given = None if W_fixed is None else Given(W_fixed, "W_fixed", beside=beside, shares=OF_W)
     H_given = None if H_fixed is None else Given(H_fixed, "H_fixed", beside=beside, shares=OF_H)

@@ -229,11 +229,12 @@ def weighed(given: Given) -> tuple[Raw, Any]:
         If the weights are not finite and non-negative, or have another shape; if it is sparse.
     """
     raw, name, passed = given.raw(), given.name, given.like
+    UNKNOWN.checked("unknown", given.unknown)
     if ZEROS.checked("zeros", given.zeros) == "missing":
         return _observed(given, raw), 1.0
     masked = np.ma.getmask(passed) if isinstance(passed, np.ma.MaskedArray) else np.ma.nomask
     missing = given.missing
-    if not isinstance(missing, (int, float, np.number, type(None))):
+    if missing is not None and not _is_number(missing):
         raise TypeError(f"missing is {missing!r}; it must be a number, such as NaN")
     if missing is None and given.weights is None and masked is np.ma.nomask:
         return raw, None
@@ -251,12 +252,23 @@ def weighed(given: Given) -> tuple[Raw, Any]:
         if masked is not np.ma.nomask:
             M = M * ~np.asarray(masked)
         if missing is not None:
-            unknown = xp.isnan(A) if np.isnan(missing) else missing == A
+            unknown = xp.isnan(A) if np.isnan(float(missing)) else missing == A
             M = xp.where(unknown, xp.zeros_like(M), M)
         if given.weights is None and bool(xp.all(M > 0)):
             return raw, None
         A = xp.where(M > 0, A, xp.zeros_like(A))
     return RawDense(A, library), M
+
+
+def _is_number(x: Any) -> bool:
+    """Whether a float can be made of a number; of an integer beyond 1.8e308 none can."""
+    if not isinstance(x, (int, float, np.number)) or np.iscomplexobj(x):
+        return False
+    try:
+        float(x)
+    except OverflowError:
+        return False
+    return True
 
 
 def _observed(given: Given, raw: Raw) -> Raw:

@@ -12,7 +12,7 @@ from ..labels import LINES
 from ..losses import FROBENIUS, Loss
 from ..matrices import Frame, Matrix, Raw, RawDense, Side, weigh
 from .checks import check_entries, check_for, working_dtype
-from .given import UNKNOWN, Given, weighed
+from .given import Given, weighed
 
 
 def prepare(
@@ -118,7 +118,7 @@ def _known(
     """
     known = RawDense(weights, raw.library) if isinstance(raw, RawDense) else raw
     frame = known.frame()
-    if UNKNOWN.checked("unknown", given.unknown) == "refuse":
+    if given.unknown == "refuse":
         for axis, side in enumerate((frame.rows, frame.columns)):
             if LINES[axis] in wanted:
                 _refuse_unknown(given, axis, side)

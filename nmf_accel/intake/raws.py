@@ -34,6 +34,11 @@ def as_raw(
     """
     library, sparse = owner(matrix), is_sparse(matrix)
     home = get(library or "numpy")
+    if home.is_traced(matrix):
+        raise TypeError(
+            f"{name} is traced by {home.name}, and has no values yet; nmf_accel cannot be traced, "
+            "so call it outside of jit, grad and vmap"
+        )
     if sparse and matrix.ndim == 2:
         check_indices(matrix, name)
         array: Any = _canonical(matrix, home, keep_zeros=keep_zeros)
@@ -45,7 +50,7 @@ def as_raw(
         array = shared(matrix, name)
         home = get(owner(array) or "numpy")
     else:
-        array = np.asarray(matrix) if library is None else matrix
+        array = _as_array(name, matrix) if library is None else matrix
     if array.ndim != 2:
         code = name if hasattr(matrix, "reshape") else f"np.asarray({name})"
         raise ValueError(
@@ -60,6 +65,25 @@ def as_raw(
         whole = same and getattr(matrix, "format", "") == "csc"
         return RawSparse(array, home, matrix if whole else None)
     return RawDense(array, home)
+
+
+def _as_array(name: str, passed: Any) -> Any:
+    """What `numpy.asarray` makes of anything, in which there are numbers to find.
+
+    Raises
+    ------
+    TypeError
+        If it makes no array, or one that holds the very thing that was passed.
+    """
+    of = f"{name} is {'None' if passed is None else f'of type {type(passed).__name__}'}"
+    try:
+        array = np.asarray(passed)
+    except Exception as error:  # classes of others may raise anything
+        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        raise TypeError(f"{of}, of which NumPy makes no matrix: {reason}") from error
+    if array.ndim == 0 and array.dtype.kind in "OSU" and not isinstance(passed, np.ndarray):
+        raise TypeError(f"{of}, which is no matrix; pass an array, such as numpy.asarray([[1, 2]])")
+    return array
 
 
 VECTORS = {

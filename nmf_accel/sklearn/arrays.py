@@ -19,8 +19,7 @@ def checked(model: Any, X: Any, reset: bool = True) -> Any:
     `model` is the estimator, or None in a function.
     """
     X = labelled(X).by_samples("X")
-    if is_sparse(X):
-        check_indices(X, "X")
+    refuse_what_is_hidden(X)
     if is_sparse(X) and owner(X) is None and not type(X).__module__.startswith("scipy"):
         X = X.tocsr()
     if owner(X) in (None, "numpy") and (is_sparse(X) or not elsewhere(X)):
@@ -33,7 +32,40 @@ def checked(model: Any, X: Any, reset: bool = True) -> Any:
     working_dtype(raw.dtype, None, "X")  # refuses what are no real numbers
     with get(owner(raw.stored) or "numpy").scope(raw.stored):
         check_entries(raw, "X")
+    X = X if hasattr(X, "T") else raw.stored
     return X if model is None else validate_data(model, X, reset=reset, skip_check_array=True)
+
+
+def refuse_what_is_hidden(X: Any) -> None:
+    """Raise for what scikit-learn's check would pass, and what then would be another matrix.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If entries are masked, which it does not see; if they are dates, of which it makes numbers;
+        if a sparse X is damaged, or a frame has no columns, or some that are called alike.
+    """
+    if is_sparse(X) and X.ndim == 2:
+        check_indices(X, "X")
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise TypeError(
+            "X is a masked array, and an estimator takes no missing entries; fill what is masked, "
+            "or take nmf(X.T), which leaves it out"
+        )
+    columns = getattr(X, "columns", [None])
+    if len(columns) == 0:
+        raise ValueError(f"X is empty: its shape is {X.shape}")
+    if len(set(columns)) < len(columns):
+        twice = next(name for k, name in enumerate(columns) if name in columns[:k])
+        raise ValueError(f"X has several columns that are called {twice!r}; pass X.to_numpy()")
+    dtypes = getattr(X, "dtypes", [getattr(X, "dtype", None)])
+    for dtype in dtypes:
+        if getattr(dtype, "kind", "") in TIMES or str(dtype).startswith(OF_POLARS):
+            raise TypeError(f"X has entries of dtype {dtype}, which are times; NMF needs numbers")
+
+
+TIMES, OF_POLARS = ("m", "M"), ("Date", "Time", "Duration")
+"""What dtypes of times are: the kinds of NumPy and pandas, the names of polars."""
 
 
 def extreme(X: Any, which: str) -> float:

@@ -16,7 +16,7 @@ from ..core import Problem, record, settle
 from ..intake import Given, fingerprint, hold, prepare, prepare_whole
 from ..losses.frobenius import residual2
 from ..matrices import Matrix
-from ..options import COMMON, OptionKeywords, Options, choice
+from ..options import COMMON, Option, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
 from .packing import Packing
@@ -25,6 +25,7 @@ from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
 from .table import SweepResult
 
 KEPT = choice("best", "Whose factors are kept.", KEEP)
+MEMORY = Option(None, "Most bytes to take.", float, "a finite number of bytes", low=0)
 
 
 def sweep(
@@ -104,6 +105,7 @@ def sweep(
         Of what was damaged in the folder.
     """
     KEPT.checked("keep", keep)
+    memory = None if memory is None else int(MEMORY.checked("memory", memory))
     runs = planned_runs(ranks, seeds, options)
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     free = W_fixed is None and H_fixed is None

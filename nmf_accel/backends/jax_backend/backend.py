@@ -90,6 +90,13 @@ class JaxBackend(Backend):
     def owns(self, x: object) -> bool:
         return bool(is_jax_array(x))
 
+    def is_traced(self, x: object) -> bool:
+        if not self.owns(x):
+            return False
+        import jax
+
+        return isinstance(x, jax.core.Tracer)
+
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         import jax
 

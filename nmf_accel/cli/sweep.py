@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import datasets
 from ..losses import symbol_of
-from ..sweeps import KEPT, Row, Store, SweepResult, best_rank, merge, summarize, sweep
+from ..sweeps import KEPT, MOST_RUNS, Row, Store, SweepResult, best_rank, merge, summarize, sweep
 from .options import (
     backend_option,
     declared_option,
@@ -45,13 +45,18 @@ def numbers(text: str) -> list[int]:
             found.append(int(match[1]))
         elif match := re.fullmatch(r"\s*(\d+):(\d+):(\d+)\s*", part):
             first, last, step = map(int, match.groups())
+            if (last - first) // max(step, 1) >= MOST_RUNS:
+                raise click.BadParameter(f"{part!r} is more than {MOST_RUNS:,} numbers")
             if step < 1 or last < first:
                 raise click.BadParameter(f"{part!r} runs nowhere; it must be a:b:step with a <= b")
             found += range(first, last + 1, step)
         elif match := re.fullmatch(r"\s*(\d+):(\d+):log(\d+)\s*", part):
             first, last, count = map(int, match.groups())
-            if count < 2 or not 1 <= first < last:
-                raise click.BadParameter(f"{part!r} must be a:b:logK with 1 <= a < b and K >= 2")
+            if not 2 <= count <= MOST_RUNS or not 1 <= first < last < 2**53:
+                raise click.BadParameter(
+                    f"{part!r} must be a:b:logK with 1 <= a < b < 2^53 and K from 2 to "
+                    f"{MOST_RUNS:,}"
+                )
             found += dict.fromkeys(np.geomspace(first, last, count).round().astype(int).tolist())
         else:
             raise click.BadParameter(f"{part!r} is no number, no a:b:step and no a:b:logK")

@@ -58,6 +58,10 @@ class Art:
         return [category.name for category in self.categories].index(name)
 
 
+MOST_SPRITES = 10**6
+"""They take 2.3 GB."""
+
+
 def sprites(n_images: int | None = None, seed: int = 0) -> Dataset:
     """`n_images` (500) pixel-art characters of the project's own, 24 × 24 RGBA, with traits.
 
@@ -96,7 +100,7 @@ def draw_sprites(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], dict[str, ND
     TypeError
         If `n` or `seed` is not an integer.
     ValueError
-        If `n` is less than 1 or `seed` is negative.
+        If `n` is less than 1 or more than a million, or `seed` is negative.
 
     Notes
     -----
@@ -104,6 +108,8 @@ def draw_sprites(n: int, seed: int = 0) -> tuple[NDArray[np.uint8], dict[str, ND
     sprites and traits of ``draw_sprites(n, seed)`` are those of ``draw_sprites(k, seed)``.
     """
     n = _integer("n", n, least=1)
+    if n > MOST_SPRITES:
+        raise ValueError(f"n is {n:,}; at most {MOST_SPRITES:,} sprites are drawn")
     seed = _integer("seed", seed, least=0)
     return _draw(load_art(), np.random.default_rng(seed), n)
 

@@ -146,13 +146,16 @@ def add_noise(A: Floats, sigma: float, seed: int = 0) -> Floats:
     Raises
     ------
     ValueError
-        If sigma is negative or not finite.
+        If sigma is negative or not finite, or the seed is negative.
     TypeError
         If A is sparse.
     """
     if not (sigma >= 0 and np.isfinite(sigma)):
         raise ValueError(f"sigma is {sigma}; it must be a finite number >= 0")
+    if seed < 0:
+        raise ValueError(f"the seed of the noise is {seed}; it must be at least 0")
     if is_sparse(A):
         raise TypeError("noise is added to a dense matrix only; pass A.toarray()")
-    noise = sigma * np.random.default_rng(seed).standard_normal(A.shape)
+    with np.errstate(over="ignore"):  # it is clipped
+        noise = sigma * np.random.default_rng(seed).standard_normal(A.shape)
     return np.where(A != 0, np.clip(A + noise, 0.0, 1.0), 0.0).astype(A.dtype)

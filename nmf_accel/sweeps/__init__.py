@@ -1,13 +1,14 @@
 """Sweeps: ranks × seeds of one matrix, the runs of a rank packed into batches."""
 
 from .packing import Packing
-from .plan import planned_runs
+from .plan import MOST_RUNS, planned_runs
 from .store import Row, Store, StoreError, merge, readable
 from .sweeping import KEPT, Sweep, sweep
 from .table import SweepResult, best_rank, summarize
 
 __all__ = [
     "KEPT",
+    "MOST_RUNS",
     "Packing",
     "Row",
     "Store",

@@ -34,6 +34,12 @@ FAILURES = (BackendError, RuntimeError, MemoryError)
 """What a backend raises that cannot do this here; the others are measured all the same."""
 
 
+LONGEST = 86_400
+"""Seconds that a measurement may take: a day."""
+MOST_AT_ONCE = 10_000
+"""Runs that are measured at once."""
+
+
 def compare(
     A: Any,
     rank: int,
@@ -85,8 +91,13 @@ def compare(
     ('numpy', 'mu', True)
     """
     given, solvers = Given(A), list(solvers)
-    if runs < 1 or not seconds > 0:
-        raise ValueError(f"runs is {runs} and seconds is {seconds}; both must be positive")
+    if runs < 1 or not 0 < seconds <= LONGEST:
+        raise ValueError(
+            f"runs is {runs} and seconds is {seconds}; both must be positive, and seconds at most "
+            f"{LONGEST:,}"
+        )
+    if runs > MOST_AT_ONCE:
+        raise ValueError(f"runs is {runs}; at most {MOST_AT_ONCE:,} are measured at once")
     options = [Options(rank=rank, solver=solver) for solver in solvers]
     asked = backends and [resolve(name, given.like, given.kind).name for name in backends]
     found: list[Timing | Contestant] = []

@@ -11,6 +11,9 @@ import numpy as np
 
 from .frames import Frame, Pixels
 
+MOST_PIXELS = 10**8
+"""Of a picture that is brought to a size: beyond that, the size is a slip."""
+
 
 def checked_size(size: Any) -> tuple[int, int] | None:
     """Width and height as the user gave them, or None if there are none.
@@ -18,7 +21,7 @@ def checked_size(size: Any) -> tuple[int, int] | None:
     Raises
     ------
     ValueError
-        If it is not two integers of at least 1.
+        If it is not two integers of at least 1, or more pixels than a picture may have.
     """
     if size is None:
         return None
@@ -30,6 +33,8 @@ def checked_size(size: Any) -> tuple[int, int] | None:
         raise ValueError(
             f"size is {size!r}; give width and height in pixels, both at least 1, as (64, 64)"
         )
+    if w * h > MOST_PIXELS:
+        raise ValueError(f"size is {w} × {h}; a picture may have {MOST_PIXELS:,} pixels")
     return w, h
 
 

@@ -109,7 +109,8 @@ class Frobenius(Loss):
         """2.4 eps ‖A‖² from the free formula, 2.4 eps ‖A‖ ‖A − W H‖ from the residual."""
         xp, (norm2, trusted) = A.library.xp, facts
         # Each entry of a residual is off by some eps of what A has there.
-        smaller = xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values)) * norm2)
+        root = xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values)))
+        smaller = root * norm2**0.5  # the product of both squares may overflow
         scale = xp.where(values >= trusted, norm2 * xp.ones_like(values), smaller)
         most: Array = ROUNDING * float(np.finfo(A.dtype).eps) * scale
         return most

@@ -93,6 +93,8 @@ def drawn(seed, backend):
     A[0, 0] += not A.any()
     scale = 10.0 ** chance.choice(SCALES[dtype])
     beta = float(chance.choice([2, 2, 2, 2, 2, 1, 1, 0, 1.5, 3]))
+    if beta > 2 and dtype == "float32":
+        scale = 1.0  # P^3 of the least P leaves float32 elsewhere
     solver = str(chance.choice(["mu", "hals", "bpp", "apg", "auto"])) if beta == 2 else "mu"
     if beta == 0:
         A = A + 1e-3 * A.mean()
@@ -263,13 +265,10 @@ def of_error(run, result):
     # What is floored, and of which mean, is a matter of 1e-9.
     blur = 0 if run.beta == 2 else 1e-8 * terms
     off = max(abs(value - direct) - blur, 0) / (np.finfo(run.dtype).eps * terms)
-    return (
-        []
-        if off < 50 * run.options["rank"]
-        else [
-            f"error is not that of the factors, {run.options['solver']} β={run.beta:g}: {off:.0f} eps"
-        ]
-    )
+    if off < 50 * run.options["rank"]:
+        return []
+    which = f"{run.options['solver']} β={run.beta:g}"
+    return [f"error is not that of the factors, {which}: {off:.0f} eps"]
 
 
 def main(count, backend, first=0):

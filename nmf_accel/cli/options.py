@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,14 +111,29 @@ def matrix_file(ctx: click.Context, parameter: click.Parameter, value: str | Non
     """The matrix in a file, with its names; or the factorization, which stands for its factor."""
     if value is None:
         return None
-    if is_factorization(value):
-        held: Any = Factorization.load(value)
+    if Path(value).is_file() and is_factorization(value):
+        held: Any = _factorization(value)
         taken = repr(held).strip("<>")
     else:
         held = datasets.load(value)
         taken = held.taken
     ctx.meta.setdefault(GIVEN, []).append(f"{parameter.opts[-1]}  {value}: {taken}")
     return held
+
+
+def _factorization(path: str) -> Factorization:
+    """The factorization in a file.
+
+    Raises
+    ------
+    DatasetError
+        If it is damaged.
+    """
+    try:
+        return Factorization.load(path)
+    except Exception as error:  # NumPy, zip and JSON raise anything for a damaged file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise datasets.DatasetError(f"{path} cannot be read: {reason}") from error
 
 
 def echo_given() -> None:

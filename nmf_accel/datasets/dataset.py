@@ -132,6 +132,12 @@ class Dataset:
         return f"Dataset({self.name!r}, {size}, {kind}{said})"
 
 
+def shown(path: object) -> str:
+    """A path as a message and a terminal may have it: on one line, without codes."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
 def of_images(
     name: str, pixels: NDArray[np.uint8], labels: dict[str, NDArray[np.str_]] | None = None
 ) -> Dataset:

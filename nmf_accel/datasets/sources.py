@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .dataset import Dataset, DatasetError
+from .dataset import Dataset, DatasetError, shown
 from .named import NAMED
 from .readers.arrays.matlab import read_mat
 from .readers.arrays.numpy_files import read_numpy
@@ -165,6 +165,7 @@ def read(
 def _read(source: str, asked: dict[str, Any]) -> Dataset:
     """What is at a path."""
     path, reader, kind = Path(source), reader_of(source), kind_of(source)
+    source = shown(source)
     if reader is None:
         raise DatasetError(
             f"{source!r} is no data set ({_names()}), no folder of images, and no "
@@ -172,6 +173,11 @@ def _read(source: str, asked: dict[str, Any]) -> Dataset:
         )
     if not path.exists():
         raise DatasetError(f"{source} does not exist")
+    if not (path.is_file() or path.is_dir()):  # to read on might never come to an end
+        raise DatasetError(
+            f"{source} cannot be read: it is a pipe, a socket or a device; save what comes from it "
+            "in a file"
+        )
     if path.is_file() and path.stat().st_size == 0:  # libraries say all kinds of things of it
         raise DatasetError(f"{source} cannot be read: it is empty")
     taken = inspect.signature(reader).parameters

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..dataset import shown
 from .limits import check_growth
 
 OPENERS: dict[str, Callable[..., Any]] = {
@@ -80,5 +81,5 @@ def lines(path: Path) -> list[str]:
         with Bounded(path) as file:
             text = file.read().decode("utf-8-sig")
     except (EOFError, OSError, ValueError, zlib.error) as error:
-        raise ValueError(f"{path.name} beside it cannot be read: {error}") from error
+        raise ValueError(f"{shown(path.name)} beside it cannot be read: {error}") from error
     return text.rstrip().splitlines()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ...dataset import Dataset, DatasetError
+from ...dataset import Dataset, DatasetError, shown
 from ..foreign import check_kind
 from ..held import in_short
 from .frames import Frame, Pictures
@@ -77,7 +77,7 @@ def read_picture(path: Path, *, size: tuple[int, int] | None = None) -> Dataset:
     frames = resized(held.frames, size)
     done = resized_in_words([frame.size for frame in held.frames], size)
     names = [path.name] if len(frames) == 1 else [f"frame {k}" for k in range(len(frames))]
-    return stacked(frames, names, [*held.said, *done], f"{path}: ")
+    return stacked(frames, names, [*held.said, *done], f"{shown(path)}: ")
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -135,7 +135,9 @@ def _held(path: Path) -> Pictures:
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # decoders raise anything for a damaged file
-        raise DatasetError(f"{path} cannot be read as an image: {_in_words(error)}") from error
+        raise DatasetError(
+            f"{shown(path)} cannot be read as an image: {_in_words(error)}"
+        ) from error
 
 
 def _in_words(error: Exception) -> str:

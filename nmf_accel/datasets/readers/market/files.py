@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...dataset import Dataset
+from ...dataset import Dataset, shown
 from ..held import Held, in_short, native
 from ..limits import check_growth
 from ..packed import Bounded, is_packed
@@ -124,4 +124,4 @@ def read_tenx_folder(folder: Path) -> Dataset:
     try:
         return read_mtx(path)
     except Exception as error:  # libraries raise anything for a damaged file
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{shown(path.name)}: {error}") from error

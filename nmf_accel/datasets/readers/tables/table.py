@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import Dataset, DatasetError
+from ...dataset import Dataset, DatasetError, shown
 from ..names import as_names, doubled
 from .cells import ABOUT, ID, heads_names, integers, is_missing, is_number, is_padded
 from .guesses import Unclear, index_of, seems_long
@@ -271,8 +271,8 @@ def asked(unclear: Unclear, path: Path, rows: Sequence[Sequence[str]]) -> Datase
     lines = [", ".join(row[:6]) + ", …" * (len(row) > 6) for row in rows[:3]]
     table, option = "\n  ".join(lines), unclear.option
     return DatasetError(
-        f"{path} can be read in two ways: {unclear.why}\n  {table}\n--{option} {unclear.yes}, "
-        f"--no-{option} {unclear.no} ({option}=True, {option}=False)"
+        f"{shown(path)} can be read in two ways: {unclear.why}\n  {table}\n"
+        f"--{option} {unclear.yes}, --no-{option} {unclear.no} ({option}=True, {option}=False)"
     )
 
 

@@ -173,7 +173,10 @@ def nmf(
     Notes
     -----
     With 'mu', an iteration is H ← H ∘ (WᵀA) ⊘ (WᵀWH + δ), then W ← W ∘ (AHᵀ) ⊘ (WHHᵀ + δ). The
-    error (with penalties, the objective) never increases, with any solver but 'apg'.
+    error (with penalties, the objective) never increases, with any solver but 'apg', whatever the
+    rank; but for rounding, by which its square may rise by 50 eps ‖A‖² (of another loss, of the sum
+    of its terms, and by what the least entry of W H that it knows is worth). Near an exact fit that
+    is 1e-7 ‖A‖ of the error itself, in float32 2e-3 ‖A‖.
 
     References
     ----------

@@ -89,7 +89,7 @@ def project(
 
     A convex problem, of which every column of A is one by itself. It is solved exactly, but for
     rounding, by block principal pivoting, in float64 from the products with A on. Of each column a
-    of A, ‖a − W h‖² is then more than the least there is by at most 1e-12 ‖a‖² (1e-6 in float32),
+    of A, ‖a − W h‖² is then more than the least there is by at most 1e-10 ‖a‖² (1e-6 in float32),
     or there is a warning.
 
     Another `loss` is minimized by multiplicative updates of H from a start that is the same

@@ -248,6 +248,8 @@ def _refuse(options: Any, kind: str) -> None:
 
 def _one_line(error: Any) -> str:
     words = " ".join(str(error).split())
+    # A library may quote what is in a file, which may be what moves a terminal.
+    words = "".join(x if x.isprintable() else ascii(x)[1:-1] for x in words)
     return words if len(words) < 300 and words else f"{type(error).__name__} {words[:300]}".strip()
 
 

@@ -224,12 +224,18 @@ def rises(run):
     return run.options["solver"] == "apg" or penalized
 
 
+def blur(run, terms):
+    """What the least entry of W H that a β-divergence knows is worth."""
+    return 0 if run.beta == 2 else 1e-8 * terms
+
+
 def of_history(run, result):
     """That it rises, by more than the rounding of the terms of which the first value is made."""
     if rises(run) or len(result.errors) < 2:
         return []
     eps, terms = np.finfo(run.dtype).eps, objective(run, fit(run, max_iter=1, tol=0))[1]
-    up = np.diff((result.errors / run.scale ** (run.beta / 2)) ** 2).max() / (eps * terms)
+    up = np.diff((result.errors / run.scale ** (run.beta / 2)) ** 2).max() - blur(run, terms)
+    up /= eps * terms
     return [] if up <= RISE else [f"rises, {run.options['solver']} β={run.beta:g}: {up:.0f} eps"]
 
 
@@ -247,7 +253,7 @@ def of_prefixes(run, result):
         if (
             run.options["solver"] != "apg"
             and last is not None
-            and value > last + RISE * eps * terms
+            and value > last + RISE * eps * terms + blur(run, terms)
         ):
             words = f"{(value - last) / (eps * terms):.0f} eps"
             found.append(f"objective rises, {run.options['solver']} β={run.beta:g}: {words}")
@@ -262,9 +268,7 @@ def of_error(run, result):
     alone = Run(run.kind, run.A, plain, run.scale, run.beta, run.weights)
     direct, terms = objective(alone, result)
     value = 0.5 * (result.error / run.scale ** (run.beta / 2)) ** 2
-    # What is floored, and of which mean, is a matter of 1e-9.
-    blur = 0 if run.beta == 2 else 1e-8 * terms
-    off = max(abs(value - direct) - blur, 0) / (np.finfo(run.dtype).eps * terms)
+    off = max(abs(value - direct) - blur(run, terms), 0) / (np.finfo(run.dtype).eps * terms)
     if off < 50 * run.options["rank"]:
         return []
     which = f"{run.options['solver']} β={run.beta:g}"

@@ -2,24 +2,17 @@
 
 import numpy as np
 import pytest
-from conftest import require_or_skip
 from random_runs import Run, complaints, drawn, objective
 
-from nmf_accel import backends, nmf
+from nmf_accel import nmf
 
 
-@pytest.mark.parametrize("first", range(0, 120, 30))
+@pytest.mark.parametrize("first", range(0, 80, 20))
 def test_nothing_is_wrong_with_a_run(first):
-    for seed in range(first, first + 30):
+    for seed in range(first, first + 20):
         run = drawn(seed, "numpy")
         wrong = [words for words in complaints(run) if not words.startswith("refused")]
         assert not wrong, f"{seed}: {run}"
-
-
-def test_nor_with_one_on_jax():
-    require_or_skip("jax", backends.probe("jax").usable, "jax is not usable")
-    run = drawn(4, "jax")
-    assert not [words for words in complaints(run) if not words.startswith("refused")], run
 
 
 def test_most_runs_are_not_refused():

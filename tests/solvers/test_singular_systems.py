@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmf_accel import backends, nmf
+from nmf_accel import backends, nmf, sweep
 from nmf_accel.backends.numpy_backend.kernels import solved
 from nmf_accel.losses import NONE, Quadratic
 from nmf_accel.solvers import pivoting
@@ -72,3 +72,19 @@ def test_the_better_of_two_is_chosen_column_by_column():
     old[..., ::2], new[..., ::2] = worse[..., ::2], best[..., ::2]
     chosen = pivoting.no_worse(backends.get("numpy"), old, new, model)
     np.testing.assert_array_equal(chosen, best)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+def test_packed_runs_at_such_ranks_are_right_too(dtype, scale):
+    low = (scale * np.outer(np.arange(1, 10), np.arange(1, 8))).astype(dtype)
+    found = sweep(low, [2, 5], range(6), solver="bpp", max_iter=20, backend="numpy")
+    assert max(row["relative_error"] for row in found.table) < 1e-3
+
+
+@pytest.mark.parametrize("held", ["W_fixed", "H_fixed"])
+def test_held_components_may_be_equal(held):
+    twice = np.ones((20, 2)) if held == "W_fixed" else np.ones((2, 8))
+    result = nmf(A, 4, solver="bpp", max_iter=30, backend="numpy", **{held: twice})
+    assert np.isfinite(result.W).all()
+    assert np.diff(result.errors).max() < 1e-7 * result.norm

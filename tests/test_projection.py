@@ -94,6 +94,12 @@ def test_neither_large_nor_small_numbers_are_lost(backend, exponents):
     np.testing.assert_allclose(H * (of_W / of_A), solved(A, W), atol=1e-12)
 
 
+def test_digits_that_are_lost_are_told_of():
+    small, large = (np.float32(10.0**k) for k in (-18, 18))
+    with pytest.warns(UserWarning, match="so large beside A that H loses digits in float32"):
+        project((A * small).astype(np.float32), (W * 100 * large).astype(np.float32))
+
+
 @pytest.mark.parametrize("size", [1e-140, 1e100])
 def test_penalties_stand_beside_components_of_any_size(size):
     found = project(A, W * size, l1=0.3 * size, l2=0.2 * size**2, backend="numpy") * size

@@ -386,3 +386,11 @@ class TestOption:
         assert nmf(self.A, 2, max_iter=3, **HALS).settings["inner"] == 1
         plain = nmf(self.A, 2, max_iter=3, solver="hals").settings
         assert (plain["extrapolate"], plain["inner"]) == (False, 1)
+
+
+def test_at_any_scale_the_same_steps_are_taken():
+    # A slack that overflows would let every step pass.
+    small = np.random.default_rng(0).random((20, 15))
+    options = {"solver": "hals", "extrapolate": True, "max_iter": 60, "backend": "numpy"}
+    one, other = (nmf(small * scale, 4, **options) for scale in (1.0, 2.0**266))
+    np.testing.assert_allclose(other.errors / other.norm, one.errors / one.norm, rtol=1e-12)

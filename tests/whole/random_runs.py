@@ -33,7 +33,7 @@ SCALES = {
     "float64": (-60, -12, -3, 0, 0, 0, 0, 3, 12, 60),
     "float32": (-6, -3, 0, 0, 0, 3, 6),
 }
-SHAPES = {"jax": [(7, 5), (30, 21), (1, 9)]}
+SHAPES = {"jax": [(7, 5)]}
 """Of backends that compile for each shape; others get any."""
 REFUSALS = (
     "squares of A's entries",
@@ -98,7 +98,7 @@ def drawn(seed, backend):
     solver = str(chance.choice(["mu", "hals", "bpp", "apg", "auto"])) if beta == 2 else "mu"
     if beta == 0:
         A = A + 1e-3 * A.mean()
-    rank = int(chance.integers(1, 12)) if not shapes else int(chance.choice([2, 6]))
+    rank = int(chance.integers(1, 12)) if not shapes else 3
     options = {
         "rank": rank,
         "seed": int(chance.integers(9)),
@@ -277,19 +277,17 @@ def of_error(run, result):
 
 def main(count, backend, first=0):
     """Go through so many, and print what is wrong."""
-    found = Counter()
-    examples: dict[str, list[str]] = {}
+    found: Counter[str] = Counter()
     for seed in range(first, first + count):
         run = drawn(seed, backend)
         for words in complaints(run):
-            kind = words if words.startswith(("refused", "warning")) else words.partition(":")[0]
-            found[kind] += 1
-            examples.setdefault(kind, []).append(f"{seed}: {run} {words}")
-    for kind, number in found.most_common():
-        print(f"{number} × {kind}")
-        for line in examples[kind][: 0 if kind.startswith("refused") else 6]:
-            print(f"    {line}")
-    return sum(number for kind, number in found.items() if not kind.startswith("refused"))
+            refused = words.startswith("refused")
+            found[words if refused else words.partition(":")[0]] += 1
+            if not refused:
+                print(f"{seed}: {run}: {words}", flush=True)
+        if (seed + 1 - first) % 100 == 0 or seed + 1 == first + count:
+            print(f"{seed + 1 - first} runs:", dict(found), flush=True)
+    return sum(number for words, number in found.items() if not words.startswith("refused"))
 
 
 if __name__ == "__main__":

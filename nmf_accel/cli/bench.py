@@ -12,6 +12,7 @@ from ..factorize import nmf
 from ..options import COMMON, Options, declared
 from ..solvers import AUTO
 from ..timing import Timing, advice, compare
+from . import signals
 from .options import Names, declared_option, dtype_option, n_images_option
 from .reading import echo_taken, read_source, reading_options, taken
 from .source import SourceCommand
@@ -72,7 +73,7 @@ def bench(
         timings = compare(data.A, progress=show, **given)
     except KeyboardInterrupt:
         click.echo("\ninterrupted; nothing was measured to the end", err=True)
-        sys.exit(130)
+        sys.exit(signals.status())
     settings = nmf(data.A, options["rank"], dtype=options["dtype"], **TRY_AUTO).settings
     auto = f"auto takes --backend {settings['backend']} --solver {solver_of(settings)}"
     if as_json:

@@ -18,6 +18,7 @@ from ..intake import fingerprint
 from ..losses import symbol_of
 from ..options import Options, declared
 from ..results import Factorization, Interrupted
+from . import signals
 from .options import (
     backend_option,
     declared_option,
@@ -123,7 +124,7 @@ def fit(
         echo_summary(result, written, removed)
     if interrupted:
         click.echo(f"{result.stopped_because}; saved what there is", err=True)
-        sys.exit(130)
+        sys.exit(signals.status())
 
 
 FACTORS = "factorization.npz"

@@ -11,6 +11,7 @@ from .._version import __version__
 from ..backends import BackendError
 from ..datasets import DatasetError
 from ..sweeps import StoreError
+from . import signals
 from .bench import bench
 from .data import data
 from .fit import fit
@@ -28,7 +29,22 @@ class Commands(click.Group):
     """
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, and heed signals meanwhile."""
+        ctx.meta[signals.TOLD] = told = signals.Told()
+        try:
+            with signals.heeded(told):
+                return self._telling_mistakes(ctx)
+        except (KeyboardInterrupt, Exception) as error:
+            if isinstance(error, click.exceptions.Exit):
+                raise
+            # Where a library was interrupted, it may say so in some error of its own.
+            if not (told.at_all or isinstance(error, KeyboardInterrupt)):
+                raise
+            click.echo(told.word, err=True)
+            ctx.exit(told.status)
+
+    def _telling_mistakes(self, ctx: click.Context) -> Any:
+        """Run the command; what the library refuses becomes click's own errors."""
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show  # type: ignore[assignment]  # it takes what they pass
@@ -38,6 +54,8 @@ class Commands(click.Group):
             raise
         except REFUSALS as error:
             raise click.UsageError(str(error)) from error
+        except BrokenPipeError:
+            raise  # whoever reads has enough, as `head` has: click ends without a word
         except MemoryError as error:
             raise click.UsageError(str(error) or "the memory is not enough") from error
         except OSError as error:

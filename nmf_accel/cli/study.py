@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from . import signals
 from .options import backend_option, dtype_option, run_options
 from .source import SourceCommand
 
@@ -65,7 +66,7 @@ def study(progress: bool | None, out: Path, **options: Any) -> None:
             "goes on from there",
             err=True,
         )
-        sys.exit(130)
+        sys.exit(signals.status())
     if results.denoising is not None:
         found = results.denoising.numbers
         best = found["best_rank"]

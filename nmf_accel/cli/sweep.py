@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,6 +17,7 @@ import numpy as np
 from .. import datasets
 from ..losses import symbol_of
 from ..sweeps import KEPT, MOST_RUNS, Row, Store, SweepResult, best_rank, merge, summarize, sweep
+from . import signals
 from .options import (
     backend_option,
     declared_option,
@@ -123,8 +123,6 @@ def sweep_command(
         noisy = replace(data, A=datasets.add_noise(data.A, sigma, noise_seed))
         reference = data.A
     show = sys.stderr.isatty() if progress is None else progress
-    # A job that is told to end stops as on Ctrl-C.
-    handler = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         result = sweep(
             noisy, ranks, reference=reference, store=out, about=about, progress=show, **options
@@ -137,9 +135,7 @@ def sweep_command(
         if store is not None:
             with suppress(KeyboardInterrupt, OSError):  # the runs are safe without the picture too
                 draw(store)
-        sys.exit(130)
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+        sys.exit(signals.status())
     if result.skipped:
         click.echo(f"{result.skipped} runs were in {out} already", err=True)
     echo_runs(result, out, as_json)

@@ -1,0 +1,118 @@
+"""How a command ends when it is told to: by Ctrl-C (SIGINT), or by SIGTERM, as a scheduler does.
+
+The first signal raises `KeyboardInterrupt`, so that what there is can be saved. A second one ends
+the process at once, whatever it is at: files are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+SAME = 0.2
+"""Seconds within which a second signal is the first one: `timeout` sends it to a process and to its
+group, and what hands signals on, such as `uv run`, does so beside the terminal."""
+
+TOLD = f"{__name__}.told"
+"""Where a click context has the `Told` of its command."""
+
+
+class Told:
+    """Whether a command was told to end, and by what.
+
+    Attributes
+    ----------
+    by : signal.Signals
+        The first signal; SIGINT until there is one.
+    at_all : bool
+        Whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.by, self.at_all = signal.SIGINT, False
+        self._since: float | None = None
+
+    @property
+    def status(self) -> int:
+        """What a shell expects of a process that ends by the signal: 130 or 143."""
+        return 128 + self.by
+
+    @property
+    def word(self) -> str:
+        """What became of the command, in a word."""
+        return WORDS[self.by]
+
+    def heed(self, number: int, frame: Any) -> None:
+        """Handle a signal, in the main thread, once what it is at has returned to Python."""
+        if not self.at_all:
+            self.by, self.at_all = signal.Signals(number), True
+            raise KeyboardInterrupt
+
+    def watch(self, heard: socket.socket) -> None:
+        """End the process with the second signal, also while the main thread is not in Python.
+
+        Every signal sends its number at once, before `heed` is called.
+        """
+        while number := heard.recv(1):
+            now = time.monotonic()
+            self._since = self._since or now
+            if number[0] in SIGNALS and now - self._since > SAME:
+                os._exit(128 + number[0])
+
+    def again(self, unraisable: Any) -> None:
+        """Raise the interruption anew where it came in a place that can raise nothing."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt) and self.at_all:
+            self.at_all, self._since = False, None
+            _thread.interrupt_main(self.by)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+
+@contextmanager
+def heeded(told: Told) -> Iterator[None]:
+    """Within, signals are heeded; what is ignored, as SIGINT is of a job begun with ``&``, stays so.
+
+    Only the main thread may say so to Python: in another one, all is left as it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {x: signal.getsignal(x) for x in SIGNALS}
+    ours = [x for x, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    heard, sent = socket.socketpair()
+    sent.setblocking(False)
+    hook, wakeup = sys.unraisablehook, signal.set_wakeup_fd(sent.fileno())
+    watcher = threading.Thread(target=told.watch, args=(heard,), name="signals", daemon=True)
+    watcher.start()
+    try:
+        sys.unraisablehook = told.again
+        for number in ours:
+            signal.signal(number, told.heed)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+        sys.unraisablehook = hook
+        signal.set_wakeup_fd(wakeup)
+        sent.close()
+        watcher.join()
+        heard.close()
+
+
+def status() -> int:
+    """The exit status of the command under way, if it ends by the signal that it was sent."""
+    told: Told = click.get_current_context().meta[TOLD]
+    return told.status

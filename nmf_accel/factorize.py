@@ -163,7 +163,9 @@ def nmf(
         If the backend that was asked for cannot run on this machine, or A is sparse and it
         takes no sparse matrices.
     Interrupted
-        A KeyboardInterrupt that holds the result so far, on Ctrl-C.
+        A KeyboardInterrupt that holds the result so far, on Ctrl-C; also where that comes when the
+        iterations are done. SIGTERM is the caller's own affair: a handler that raises
+        KeyboardInterrupt makes it alike.
 
     Warns
     -----
@@ -246,13 +248,13 @@ def factorize(
         records = batch.records
         try:
             _iterate(batch, callback, progress)
+            return finish()
         except KeyboardInterrupt:
             if not records.iteration:
                 raise
             batch.loop.back_to(records.iteration)  # it may have come before that was recorded
             records.stop(f"interrupted after {records.iteration} of {options.max_iter} iterations")
             raise Interrupted(finish()) from None
-        return finish()
 
 
 def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:

@@ -6,7 +6,6 @@ the process at once, whatever it is at: files are written whole or not at all.
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import socket
@@ -25,6 +24,11 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 SAME = 0.2
 """Seconds within which a second signal is the first one: `timeout` sends it to a process and to its
 group, and what hands signals on, such as `uv run`, does so beside the terminal."""
+
+SWALLOWED = b"\0"
+"""What is sent instead of a signal's number where an interruption could not be raised."""
+SHORTLY = 0.05
+"""Seconds until it is raised again."""
 
 TOLD = f"{__name__}.told"
 """Where a click context has the `Told` of its command."""
@@ -61,29 +65,51 @@ class Told:
             self.by, self.at_all = signal.Signals(number), True
             raise KeyboardInterrupt
 
-    def watch(self, heard: socket.socket) -> None:
-        """End the process with the second signal, also while the main thread is not in Python.
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within, every signal is known at once, also while the main thread is not in Python."""
+        heard, sent = socket.socketpair()
+        sent.setblocking(False)
 
-        Every signal sends its number at once, before `heed` is called.
-        """
+        def again(unraisable: Any) -> None:
+            """Ask for the interruption anew where it came in a place that can raise nothing."""
+            if issubclass(unraisable.exc_type, KeyboardInterrupt) and self.at_all:
+                sent.send(SWALLOWED)
+            else:
+                hook(unraisable)
+
+        hook, wakeup = sys.unraisablehook, signal.set_wakeup_fd(sent.fileno())
+        watcher = threading.Thread(target=self._watch, args=(heard,), name="signals", daemon=True)
+        watcher.start()
+        try:
+            sys.unraisablehook = again
+            yield
+        finally:
+            sys.unraisablehook = hook
+            signal.set_wakeup_fd(wakeup)
+            sent.close()
+            watcher.join()
+            heard.close()
+
+    def _watch(self, heard: socket.socket) -> None:
+        """End the process with the second signal."""
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None
         while number := heard.recv(1):
-            now = time.monotonic()
-            self._since = self._since or now
-            if number[0] in SIGNALS and now - self._since > SAME:
-                os._exit(128 + number[0])
-
-    def again(self, unraisable: Any) -> None:
-        """Raise the interruption anew where it came in a place that can raise nothing."""
-        if issubclass(unraisable.exc_type, KeyboardInterrupt) and self.at_all:
-            self.at_all, self._since = False, None
-            _thread.interrupt_main(self.by)
-        else:
-            sys.__unraisablehook__(unraisable)
+            if number == SWALLOWED:
+                time.sleep(SHORTLY)  # until the main thread is where it can be raised
+                self.at_all, self._since = False, None
+                signal.pthread_kill(main_thread, self.by)
+            elif number[0] in SIGNALS:
+                now = time.monotonic()
+                self._since = self._since or now
+                if now - self._since > SAME:
+                    os._exit(128 + number[0])
 
 
 @contextmanager
 def heeded(told: Told) -> Iterator[None]:
-    """Within, signals are heeded; what is ignored, as SIGINT is of a job begun with ``&``, stays so.
+    """Within, signals are heeded but those that are ignored, as SIGINT is in a job begun by ``&``.
 
     Only the main thread may say so to Python: in another one, all is left as it is.
     """
@@ -92,24 +118,14 @@ def heeded(told: Told) -> Iterator[None]:
         return
     before = {x: signal.getsignal(x) for x in SIGNALS}
     ours = [x for x, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-    heard, sent = socket.socketpair()
-    sent.setblocking(False)
-    hook, wakeup = sys.unraisablehook, signal.set_wakeup_fd(sent.fileno())
-    watcher = threading.Thread(target=told.watch, args=(heard,), name="signals", daemon=True)
-    watcher.start()
-    try:
-        sys.unraisablehook = told.again
-        for number in ours:
-            signal.signal(number, told.heed)
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, before[number])
-        sys.unraisablehook = hook
-        signal.set_wakeup_fd(wakeup)
-        sent.close()
-        watcher.join()
-        heard.close()
+    with told.watching():
+        try:
+            for number in ours:
+                signal.signal(number, told.heed)
+            yield
+        finally:
+            for number in ours:
+                signal.signal(number, before[number])
 
 
 def status() -> int:

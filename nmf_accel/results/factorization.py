@@ -32,6 +32,10 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(result.stopped_because)
         self.result = result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is made again in another process, of its result and what was added to it."""
+        return type(self), (self.result,), self.__dict__
+
 
 @dataclass(frozen=True, repr=False)
 class Factorization:

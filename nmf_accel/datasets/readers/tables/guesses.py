@@ -30,7 +30,7 @@ class Unclear(Exception):
     """
 
     def __init__(self, why: str, option: str, yes: str, no: str) -> None:
-        super().__init__(why)
+        super().__init__(why, option, yes, no)
         self.why, self.option, self.yes, self.no = why, option, yes, no
 
 

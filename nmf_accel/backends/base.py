@@ -6,10 +6,11 @@ members, and overrides a method below only where its library has a better way.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any, ClassVar, cast
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
 from ..types import Array, Kernel, State, Step, Sum
+from . import forks
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
@@ -48,7 +50,8 @@ class Probe:
     version : str
         Version of the array library; empty when it is not installed.
     accelerated : bool
-        Whether the device is a GPU or another accelerator.
+        Whether the device is a GPU or another accelerator. So it stays in a process that was forked
+        when the backend was at work, where it is not usable.
     """
 
     usable: bool
@@ -82,6 +85,8 @@ class Backend(ABC):
     """The kinds of matrix that `matrix` takes."""
     kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Its own forms of the solvers' kernels, by name; see `kernel`."""
+    lives_through_fork: ClassVar[bool] = True
+    """Whether its library works in a process that was forked when it was at work."""
     states_at_once: ClassVar[int] = 6
     """How many states, and products of their size, `iterate` keeps in memory at its peak."""
 
@@ -121,9 +126,19 @@ class Backend(ABC):
             first_line = (str(error) or type(error).__name__).splitlines()[0]
             return Probe(False, f"installed, but unusable: {first_line}; {self.install}")
 
+    @cached_property
+    def _process(self) -> int:
+        """The process that probed it."""
+        return os.getpid()
+
     def probe(self) -> Probe:
         """Whether the backend is usable here, and why not. Never raises; looks once."""
-        return self._probed
+        found, process = self._probed, self._process
+        if self.lives_through_fork or not found.usable:
+            return found
+        if process == os.getpid() and not forks.before_fork(self.name):
+            return found
+        return replace(found, usable=False, reason=forks.LOST.format(name=self.name))
 
     def can_accelerate(self) -> bool:
         """Whether it is worth probing for a GPU: a cheap look that imports nothing."""

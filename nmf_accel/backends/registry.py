@@ -131,11 +131,14 @@ def owner(x: object) -> str | None:
 
 
 def _automatic(kind: type[Raw]) -> str:
-    """A usable GPU if there is one, the first in the table; else NumPy."""
+    """A usable GPU if there is one, the first in the table; else NumPy.
+
+    Also a GPU that a fork has made unusable, to be refused: NumPy would be a silent change.
+    """
     for name, backend in _loaded(BACKENDS):
         if kind in backend.kinds and backend.can_accelerate():
             found = probe(name)
-            if found.usable and found.accelerated:
+            if found.accelerated:
                 return name
     return "numpy"
 

@@ -52,6 +52,7 @@ class CupyBackend(Backend):
     name = "cupy"
     kinds = (RawDense, RawSparse)
     kernels = KERNELS
+    lives_through_fork = False
     # Graphs have a state and products of their own, beside what the loop holds.
     states_at_once = 12
     install = "pip install 'nmf-accel[cuda12]' or 'nmf-accel[cuda13]', whichever the driver has"

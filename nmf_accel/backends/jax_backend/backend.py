@@ -48,6 +48,7 @@ class JaxBackend(Backend):
     name = "jax"
     install = "pip install 'nmf-accel[jax]' (CPU) or 'nmf-accel[cuda12]', 'nmf-accel[cuda13]' (GPU)"
     recompiles_for_shapes = True
+    lives_through_fork = False
     kernels = KERNELS
 
     def _probe(self) -> Probe:

@@ -138,6 +138,8 @@ def _begin_anew() -> None:
     """In a child process: it has no threads but one, whatever others of its parent were at."""
     global _alone
     _alone = RLock()
+    if kept := _kept.get():
+        kept.clear()  # it was forked within a call, and the threads of that are not here
     if _held:
         _blas().limit(limits=available())
         _held.clear()

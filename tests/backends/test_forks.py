@@ -44,7 +44,7 @@ def test_numpy_gives_the_same_bits_after_its_threads_have_worked():
     done = run_python(
         BEGIN
         + """
-from nmf_accel.backends.numpy_backend import ways
+from nmf_accel.backends.numpy_backend import threads, ways
 here = ways.here
 ways.here = lambda: here()._replace(threads=3, holds=True, handing=1, python=1, reading=1, cache=1)
 def both():
@@ -54,7 +54,13 @@ expected, during = both(), []
 assert forked(both) == expected
 within = {"callback": lambda *_: during.append(forked(both))}
 bits(solver="hals", **within)
-assert len(during) == 2 and during == [expected] * 2, during
+assert during == [expected] * 2, during
+
+def of_a_crew():
+    with threads.crew(3) as crew:
+        return crew.each(int, "123")
+with threads.keeping():
+    assert of_a_crew() == forked(of_a_crew) == [1, 2, 3], "threads that are kept are not there"
 """,
         OPENBLAS_NUM_THREADS="3",
     )

@@ -12,7 +12,7 @@ from nmf_accel.backends import Backend, Probe, forks, registry
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 BEGIN = """
-import multiprocessing, warnings
+import multiprocessing, time, warnings
 warnings.simplefilter("ignore")  # Python and JAX warn of forks beside threads
 import numpy as np
 from nmf_accel import nmf, sweep
@@ -58,9 +58,11 @@ assert during == [expected] * 2, during
 
 def of_a_crew():
     with threads.crew(3) as crew:
-        return crew.each(int, "123")
+        return crew.each(lambda x: time.sleep(0.05) or int(x), "123")
 with threads.keeping():
-    assert of_a_crew() == forked(of_a_crew) == [1, 2, 3], "threads that are kept are not there"
+    of_a_crew()
+    time.sleep(0.1)  # its threads are idle now
+    assert forked(of_a_crew) == [1, 2, 3], "threads that are kept are not there"
 """,
         OPENBLAS_NUM_THREADS="3",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Solve:
         return self(state, N, G)[0]
 
 
-@cache
+@lru_cache
 def _solve(backend: Backend, descents: int) -> Solve:
     """The one `Solve` of a backend."""
     return Solve(backend, descents)

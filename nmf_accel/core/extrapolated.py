@@ -8,7 +8,7 @@ it, so that W and the H it was given are a feasible pair whose error costs nothi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -205,7 +205,7 @@ def judged(
     return taken, after
 
 
-@cache
+@lru_cache
 def extrapolated_of(
     backend: Backend, rule: Telling, loss: Loss, watch: Stop | None
 ) -> Extrapolated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 from ..matrices import Matrix, Seen
@@ -52,7 +52,7 @@ class LeavingOut:
         return (*self.step.unmeasured(tuple(plain), Seen(A, left_out), *others), left_out)
 
 
-@cache
+@lru_cache
 def leaving_out_of(step: Any) -> LeavingOut:
     """The one such step around another."""
     return LeavingOut(step)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 from ..backends.base import Backend, Moving
@@ -156,7 +156,7 @@ StepOf = Callable[[Backend, Telling, Loss, Stop | None], LoopStep]
 """Gives the one step with such fields: `iteration_of` or `extrapolated_of`."""
 
 
-@cache
+@lru_cache
 def iteration_of(
     backend: Backend,
     rule: Telling,

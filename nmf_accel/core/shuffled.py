@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ class Shuffled(Iteration):
         return (*new, orders, done + 1), *found
 
 
-@cache
+@lru_cache
 def shuffled_of(backend: Backend, rule: Telling, loss: Loss, watch: Stop | None) -> Shuffled:
     """The one `Shuffled` with these fields, as `iteration_of`."""
     return Shuffled(backend, rule, loss, watch)

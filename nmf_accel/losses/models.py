@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from ..types import Array, Library
@@ -168,7 +168,7 @@ class Split(NamedTuple):
         return type(self)(*(library.xp.take(part, free, axis=-2) for part in self))
 
 
-@cache
+@lru_cache
 def split(power: float) -> type[Split]:
     """`Split` for a loss whose updates have that power."""
     return type("Split", (Split,), {"power": power, "__slots__": ()})

@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from ...matrices import Dense, Partly, Seen, Side, Weighted
 from ...types import Array, Kernel, State, Step, Sum
-from ..base import LONGEST_CHUNK, Backend, Probe, add
+from ..base import LONGEST_CHUNK, Backend, Probe, Program, add
 from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated
+
+MOST_PROGRAMS = 32
+"""Programs of a function that are kept from call to call. One of a loop takes some 5 MB, another 1
+or 2, and JAX would keep 4096. A sweep needs that of each rank once, and a comparison has fewer."""
 
 
 @cache
@@ -33,15 +37,6 @@ def _register() -> None:
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
 
 
-@cache
-def _jitted(function: Any) -> Any:
-    """The one program of a function, its first argument fixed."""
-    import jax
-
-    _register()
-    return jax.jit(function, static_argnums=0)
-
-
 class JaxBackend(Backend):
     """JAX, in float64 where asked, without touching JAX's global configuration."""
 
@@ -50,6 +45,9 @@ class JaxBackend(Backend):
     recompiles_for_shapes = True
     lives_through_fork = False
     kernels = KERNELS
+
+    def __init__(self) -> None:
+        self._fused: dict[Kernel, Any] = {}
 
     def _probe(self) -> Probe:
         import jax
@@ -101,6 +99,7 @@ class JaxBackend(Backend):
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         import jax
 
+        self.make_room()
         context = ExitStack()
         context.enter_context(jax.enable_x64(True))
         context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x))
@@ -169,8 +168,26 @@ class JaxBackend(Backend):
 
     def fused(self, function: Kernel) -> Kernel:
         # Outside a program, JAX compiles every operation on its own, for each shape.
-        fused: Kernel = _jitted(function)
+        import jax
+
+        _register()
+        if function not in self._fused:
+            self._fused[function] = jax.jit(function, static_argnums=0)
+        fused: Kernel = self._fused[function]
         return fused
+
+    def program(self, step: Step, constants: tuple[Any, ...]) -> Program:
+        self.make_room()
+        return super().program(step, constants)
+
+    def make_room(self) -> None:
+        """Drop the programs of a function, all of them, where they are too many.
+
+        Before a call or a batch: what is dropped is compiled again when it is needed.
+        """
+        for jitted in (self.compiled, *self._fused.values()):
+            if jitted._cache_size() > MOST_PROGRAMS:
+                jitted.clear_cache()
 
     def repeat_while(
         self,

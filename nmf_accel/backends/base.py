@@ -91,6 +91,11 @@ class Backend(ABC):
     """How many states, and products of their size, `iterate` keeps in memory at its peak."""
 
     @property
+    def least_space(self) -> int:
+        """Bytes in which it walks through W H, however small that is."""
+        return 0
+
+    @property
     def block_entries(self) -> int:
         """How many entries a walk through a matrix takes at a time: so many stay in cache."""
         return 2**18

@@ -20,14 +20,16 @@ def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
         at_once += 2  # what is learned stands apart meanwhile
     # The starts are float64.
     states = runs * rank * (m + n) * (at_once * size + 8)
-    block = min(problem.backend.block_entries, runs * m * n)
-    loss = problem.loss(run)
-    if problem.A.by_entries and not loss.exact:
-        block = runs * problem.A.entries  # P where something is stored is made at once
-    residual = loss.blocks_at_once * max(runs * n * problem.A.least_block(m), block)
+    at_a_time, loss, A = problem.backend.block_entries, problem.loss(run), problem.A
+    block, gathered = min(at_a_time, runs * m * n), 0
+    if A.by_entries and not loss.exact:
+        block = runs * A.entries  # P where something is stored is made at once
+        # Of the rows of both factors that meet there, so many at a time.
+        gathered = 2 * min(at_a_time, runs * rank * A.entries)
+    walked = loss.blocks_at_once * max(runs * n * A.least_block(m), block)
     kept = loss.scratch(runs, rank, m, n) + run.method.scratch(runs, rank, max(m, n))
-    numbers = kept + residual
-    return states + numbers * size
+    least = 0 if loss.exact or A.by_entries else problem.backend.least_space
+    return states + max(walked * size, least) + (gathered + kept) * size
 
 
 @contextmanager

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from ..core import Problem, bytes_needed
 from ..options import Options
 
 
-def runs_per_batch(problem: Problem, run: Options, count: int, memory: int | None) -> int:
+def kept_bytes(problem: Problem, runs: Iterable[Options]) -> int:
+    """Bytes of the factors of some runs, which stay when their batch is done."""
+    return sum(run.rank for run in runs) * sum(problem.shape) * problem.dtype.itemsize
+
+
+def runs_per_batch(
+    problem: Problem, run: Options, count: int, memory: int | None, beside: int = 0, kept: int = 0
+) -> int:
     """How many of `count` runs like one go into each batch; few batches, about equal.
+
+    `beside` are bytes that are taken beside A already, `kept` those that results will take.
 
     Raises
     ------
@@ -17,8 +27,9 @@ def runs_per_batch(problem: Problem, run: Options, count: int, memory: int | Non
         If not even one run fits into `memory` beside the data.
     """
     free = int(0.8 * problem.backend.free_memory()) if memory is None else memory
+    free -= kept
     if memory is not None:
-        free -= problem.A.nbytes
+        free -= problem.A.nbytes + beside
     fit = bisect_right(range(1, count + 1), free, key=lambda runs: bytes_needed(problem, run, runs))
     if fit < 1:
         if memory is not None:

@@ -24,10 +24,16 @@ class Packing:
     problem : Problem
     memory : int, optional
         Most bytes to take; by default 80 % of what is free.
+    beside : int
+        Bytes of these that are taken already, beside A: by a reference.
+    kept : int
+        Bytes of these that results will take.
     """
 
     problem: Problem
     memory: int | None = None
+    beside: int = 0
+    kept: int = 0
 
     def cost(self, run: Options) -> float:
         """Operations of a run, if it goes on to its last iteration."""
@@ -85,7 +91,9 @@ class Packing:
         """The missing runs, those of a rank together, as many at once as fit; and how many."""
         for rank in dict.fromkeys(run.rank for run in missing):
             runs = [run for run in missing if run.rank == rank]
-            size = runs_per_batch(self.problem, runs[0], len(runs), self.memory)
+            size = runs_per_batch(
+                self.problem, runs[0], len(runs), self.memory, self.beside, self.kept
+            )
             for k in range(0, len(runs), size):
                 yield runs[k : k + size], size
 

@@ -19,6 +19,7 @@ from ..matrices import Matrix
 from ..options import COMMON, Option, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization
+from .memory import kept_bytes
 from .packing import Packing
 from .plan import planned_runs
 from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
@@ -68,7 +69,8 @@ def sweep(
     W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend
         As for `nmf`.
     memory : int, optional
-        Most bytes that the sweep may take on the device; by default 80 % of what is free.
+        Most bytes that the sweep may take on the device, with A, a `reference` and the factors that
+        are kept; by default 80 % of what is free.
     keep : {'best', 'all', 'none'}
         Whose factors are kept: the best run's of each rank, all, or none.
     store : path, optional
@@ -113,12 +115,22 @@ def sweep(
     problem = prepare(given, dtype, backend, drop=free, **how)
     problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed, given)
     settle(runs[0], problem)  # refuses what this problem does not allow
-    whole = Sweep(given, runs, Packing(problem, memory), keep)
-    if reference is not None:
-        whole.reference = Reference.of(reference, problem, given)
+    truth = None if reference is None else Reference.of(reference, problem, given)
+    # A folder takes what is kept; and so does the host, of what a device has made of its matrix.
+    stay = store is None and problem.backend.name == (given.library or "numpy")
+    kept = kept_bytes(problem, wanted_of(runs, keep)) if stay else 0
+    packing = Packing(problem, memory, truth.A.nbytes if truth else 0, kept)
+    whole = Sweep(given, runs, packing, keep, truth)
     folder = nullcontext() if store is None else whole.kept_in(store, about or {})
     with folder, progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
         return whole.run(bar)
+
+
+def wanted_of(runs: list[Options], keep: str) -> list[Options]:
+    """Those runs whose factors are there in the end, as many of each rank."""
+    rows = [{"rank": run.rank, "seed": run.seed, "error": 0.0} for run in runs]
+    wanted = KEEP[keep](rows)
+    return [run for run in runs if (run.rank, run.seed) in wanted]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, Kernel, State, Step
 from ..base import Backend, Moving, Probe
-from . import columns, folded, runs, shared, threads, ways
+from . import columns, folded, runs, shared, threads, walk, ways
 from .kernels import KERNELS
 
 COMPILED = frozenset(
@@ -61,6 +61,10 @@ class NumpyBackend(Backend):
     kinds = (RawDense, RawSparse)
     kernels = KERNELS
     xp = np
+
+    @property
+    def least_space(self) -> int:
+        return walk.SPACE * threads.available()
 
     def _probe(self) -> Probe:
         cores = os.cpu_count() or 1

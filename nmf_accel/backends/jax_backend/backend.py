@@ -47,7 +47,7 @@ class JaxBackend(Backend):
     kernels = KERNELS
 
     def __init__(self) -> None:
-        self._fused: dict[Kernel, Any] = {}
+        self._fused: dict[Any, Any] = {}
 
     def _probe(self) -> Probe:
         import jax

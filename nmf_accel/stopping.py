@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .losses import Model, Penalty, violation2
+from .losses import Model, Penalty, residual, squares
 from .solvers import Quiet, Solver, Telling
 from .types import Array, Library
 
@@ -33,26 +33,30 @@ class Half(NamedTuple):
         On the factor.
     told : array
         What the solver told on its way, see `Stop.rule`.
+    learned : (d,) array, optional
+        1 where a component of the factor is learned, 0 where it is held, which is then no matter
+        of the solver; None where all are learned. Where none is, there may be no model.
     """
 
     library: Library
     old: Array
     new: Array
-    model: Model
+    model: Model | None
     penalty: Penalty
     told: Any
+    learned: Array | None = None
 
 
 class Start(Protocol):
     """W and H of some runs before the first iteration, and what is measured of them."""
 
     @property
-    def error(self) -> Floats:
-        """Their errors, (R,)."""
+    def runs(self) -> int:
+        """R."""
 
     @property
-    def kkt(self) -> Floats:
-        """Their KKT residuals, (R,)."""
+    def error(self) -> Floats:
+        """Their errors, (R,)."""
 
 
 class Stop(ABC):
@@ -73,7 +77,7 @@ class Stop(ABC):
     compares: ClassVar[bool] = False
     """Whether it is met where nothing changed from one check to the next."""
     certifies: ClassVar[bool] = False
-    """Whether its number, relative to the first, is what a result calls `kkt`, also without tol."""
+    """Whether its number is what a result calls `kkt`, and is measured also without tol."""
 
     def goes_with(self, solver: Solver, inner: int) -> bool:
         """Whether the rule makes sense with a solver and so many inner repeats."""
@@ -83,20 +87,27 @@ class Stop(ABC):
         """The solver's rule, telling what this stopping rule has to know of its way: nothing."""
         return Quiet(solver.make(inner))
 
-    def of_H(self, half: Half) -> Array:
-        """What the half-step of H contributes, of each run, in float64: (R,)."""
+    def of_H(self, half: Half) -> Any:
+        """What the half-step of H contributes: an array of the runs in float64, or a tuple of them.
+
+        Those of blocks of columns are added up.
+        """
         raise NotImplementedError
 
-    def of_W(self, half: Half) -> Array:
+    def of_W(self, half: Half) -> Any:
         """What that of W contributes; by default, what that of H would."""
         return self.of_H(half)
 
-    def square(self, total: Array) -> Array:
-        """The square of the number, from what both contributed: by default, that itself."""
+    def number(self, library: Library, of_H: Any, of_W: Any) -> Array:
+        """The number of each run, (R,), from what both contributed: by default, their sum."""
+        total: Array = of_H + of_W
         return total
 
     def first(self, start: Start) -> Floats | None:
-        """The number at the start, (R,); None for that after the first iteration."""
+        """What the number is relative to, (R,): that of the start, as a rule.
+
+        None for the number after the first iteration.
+        """
         return None
 
     @abstractmethod
@@ -128,25 +139,32 @@ class ErrorFall(Stop):
 class Residual(Stop):
     """The KKT residual between the two half-steps, where the models for both are at hand."""
 
-    sentence = "the KKT residual fell to tol = {tol:g} of the start's"
+    sentence = "the KKT residual fell to tol = {tol:g}"
     own = True
     certifies = True
 
-    def of_H(self, half: Half) -> Array:
-        """The squared norm of the projected gradient with respect to H, which is new."""
-        return violation2(half.library, half.new, half.model, half.penalty)
+    def of_H(self, half: Half) -> Any:
+        """What it is made of with respect to H, which is new."""
+        return self._of(half, half.new)
 
-    def of_W(self, half: Half) -> Array:
-        """That with respect to W, which is old."""
-        return violation2(half.library, half.old, half.model, half.penalty)
+    def of_W(self, half: Half) -> Any:
+        """The same with respect to W, which is old."""
+        return self._of(half, half.old)
+
+    def _of(self, half: Half, X: Array) -> Any:
+        return squares(half.library, X, half.model, half.penalty).of_learned(half.learned)
+
+    def number(self, library: Library, of_H: Any, of_W: Any) -> Array:
+        """The residual, see `losses.kkt.residual`."""
+        return residual(library, of_H, of_W)
 
     def first(self, start: Start) -> Floats | None:
-        """The KKT residual of the start."""
-        return start.kkt
+        """1: it is relative to the data, wherever a run began."""
+        return np.ones(start.runs)
 
     def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
-        """Whether it is at most `tol` times the first."""
-        return np.asarray(relative(now, first) <= tol)
+        """Whether it is at most `tol`."""
+        return np.asarray(now <= tol)
 
 
 class Descent(Stop):
@@ -167,13 +185,13 @@ class Descent(Stop):
         return solver.descent
 
     def of_H(self, half: Half) -> Array:
-        """The sum of the violations met."""
+        """The sum of the violations met; none where nothing was moved."""
+        if half.told is None:
+            xp = half.library.xp
+            none: Array = xp.zeros(half.new.shape[0], dtype=xp.float64)
+            return none
         met: Array = half.told
         return met
-
-    def square(self, total: Array) -> Array:
-        """Of the sum over both half-steps."""
-        return total**2
 
     def met(self, first: Floats, last: Floats, now: Floats, tol: float) -> Met:
         """Whether it is at most `tol` times the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,33 @@ State = tuple[Array, ...]
 
 Measures = tuple[Array, ...]
 """What is measured of a state: numbers of each run in float64, (R,) each."""
+
+
+class Squares(NamedTuple):
+    """Sums of squares over each row of a factor X (R, d, n), in float64: (R, d) each.
+
+    Those of blocks of columns are added up.
+
+    Attributes
+    ----------
+    violation : array
+        Of the projected gradient: of its entries that the KKT conditions want to be zero, all but
+        those that are positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
+    data : array
+        Of the part of the gradient that is subtracted, ``model.minus()``.
+    factor : array
+        Of X itself.
+    """
+
+    violation: Array
+    data: Array
+    factor: Array
+
+    def of_learned(self, learned: Array | None) -> Squares:
+        """Without what the gradient has of the other components, (d,); None for all of them."""
+        if learned is None:
+            return self
+        return Squares(self.violation * learned, self.data * learned, self.factor)
 
 
 class Library(Protocol):

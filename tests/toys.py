@@ -11,6 +11,7 @@ import numpy as np
 from nmf_accel.backends import Backend, Probe
 from nmf_accel.datasets import Dataset
 from nmf_accel.losses import Loss
+from nmf_accel.losses.models import mean_curvature
 from nmf_accel.stopping import Stop
 
 TINY = 1e-12
@@ -29,6 +30,9 @@ class Split(NamedTuple):
 
     def plus(self, library, X):
         return self.D + 0 * X
+
+    def curvature(self, library, X):
+        return mean_curvature(library, self.plus(library, X), X)
 
     def columns(self, block):
         return Split(self.N[..., block], self.D[..., block])

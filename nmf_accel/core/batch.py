@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ..losses import Loss
 from ..options import Options
 from ..results import Factorization
-from ..stopping import relative
 from ..types import Array, State
 from .extrapolated import extrapolated_of
 from .folds import leaving_out
@@ -82,7 +81,6 @@ class Batch:
             record_every = 1  # `tol` is relative to the first iteration
         runs = W0.shape[0]
         self.records = Records(runs, options, first, record_every)
-        self.start_kkt = float(start.kkt[0]) if runs == 1 else None
         del start  # with the copies that it may have of the factors
         self.slots = np.arange(runs)  # which run is in each slot of the loop
         self.kept: dict[int, tuple[Array, Array]] = {}  # W, H of runs that stopped before others
@@ -170,8 +168,8 @@ class Batch:
             alone = replace(problem, left_out=problem.left_out[r : r + 1])
             loss = problem.loss(self.options)
             held_out = Point(alone, W[None, ...], H[None, ...], loss).held_out
-        if self.watch and self.watch.certifies and records.first is not None:
-            kkt = float(relative(records.watched[r], records.first[r]))
+        if self.watch and self.watch.certifies and records.n_iter[r]:
+            kkt = float(records.watched[r])
         return Factorization(
             W=W,
             H=H,
@@ -191,11 +189,10 @@ class Batch:
 
     def certified(self) -> Factorization:
         """The factorization of a batch of one, with the KKT residual where it stands."""
-        assert self.start_kkt is not None  # of a batch of one it is measured
         W, H = self.problem.factors(self.loop.state)
         loss, penalties = self.problem.loss(self.options), self.options.penalties
-        kkt = Point(self.problem, W, H, loss, penalties, self.loop.carried).kkt[0]
-        return replace(self.result(), kkt=float(relative(kkt, self.start_kkt)))
+        here = Point(self.problem, W, H, loss, penalties, self.loop.carried)
+        return replace(self.result(), kkt=float(here.kkt[0]))
 
 
 def step_for(options: Options, loss: Loss) -> StepOf:

@@ -84,7 +84,7 @@ class Extrapolated:
     stays, and its momentum shrinks.
 
     It measures of each run the value of the pair, the lowest value of any pair that was tried
-    (where that is not accurate, the decision was not), and what `watch` measures, squared. That
+    (where that is not accurate, the decision was not), and the number that `watch` follows. That
     is of the half-steps and the point between them as they were tried, also where they were not
     taken.
 
@@ -141,11 +141,12 @@ class Extrapolated:
         slack = loss.rounding(A, facts, value) + EPS * float(np.finfo(A.dtype).eps) * weight
         watched: tuple[Array, ...] = ()
         if self.watch:
-            of_H_half = Half(backend, H, between, of_H, penalties[0], told_H)
-            of_W_half = Half(backend, ahead, new_Wt, of_W, penalties[1], told_W)
-            met = held.H.measured(self.watch.of_H, of_H_half)
-            met = met + held.W.measured(self.watch.of_W, of_W_half)
-            watched = (self.watch.square(met),)
+            at = of_H if loss.exact else loss.model(A, facts, ahead, between)
+            masks = held.H.mask(backend), held.W.mask(backend)
+            half_H = Half(backend, H, between, at, penalties[0], told_H, masks[0])
+            half_W = Half(backend, ahead, new_Wt, of_W, penalties[1], told_W, masks[1])
+            met = self.watch.of_H(half_H), self.watch.of_W(half_W)
+            watched = (self.watch.number(backend, *met),)
         judge = backend.kernel("judge", judged)
         taken, after = judge(backend, momentum, value, value / 2 + weight, slack, PACE)
         after = Momentum(*after)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import Loss, Model, Penalty
+from ..losses import Loss, Penalty
 from ..matrices import Known, Matrix, Partly
 from ..solvers import Telling
 from ..starts import Factors
-from ..stopping import Half
-from ..types import Array
+from ..types import Array, Library
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -107,8 +105,8 @@ class Learned(Protocol):
     ) -> tuple[Array, Any]:
         """X (R, d, n) moved by a rule, and what that told."""
 
-    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
-        """What is measured of a half-step, (R,); its model is that of all components."""
+    def mask(self, library: Library) -> Array | None:
+        """1 where a component is learned, 0 where not, (d,); None for all."""
 
 
 class All(NamedTuple):
@@ -125,9 +123,9 @@ class All(NamedTuple):
         """See `Learned`."""
         return rule(backend, X, model, penalty)
 
-    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+    def mask(self, library: Library) -> None:
         """See `Learned`."""
-        return measure(half)
+        return None
 
 
 class Some(NamedTuple):
@@ -162,28 +160,27 @@ class Some(NamedTuple):
     ) -> tuple[Array, Any]:
         """See `Learned`."""
         xp = backend.xp
-        own, told = rule(backend, self._own(backend, X), self._of(backend, model, X), penalty)
+        some = model.of_some(backend, X, self.free, self.held)
+        own, told = rule(backend, xp.take(X, self.free, axis=1), some, penalty)
         whole: Array = xp.concat([own, xp.take(X, self.held, axis=1)], axis=1)
         return xp.take(whole, self.order, axis=1), told
 
-    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+    def mask(self, library: Library) -> Array:
         """See `Learned`."""
-        library, old, new, model, penalty, told = half
-        model = self._of(library, model, old)
-        return measure(
-            Half(library, self._own(library, old), self._own(library, new), model, penalty, told)
-        )
-
-    def _own(self, library: Any, X: Array) -> Array:
-        own: Array = library.xp.take(X, self.free, axis=1)
-        return own
-
-    def _of(self, library: Any, model: Model, X: Array) -> Model:
-        return model.of_some(library, X, self.free, self.held)
+        mask: Array = library.xp.astype(self.order < self.free.shape[0], library.xp.float64)
+        return mask
 
 
 class Nothing(NamedTuple):
-    """None: the factor is held."""
+    """None: the factor is held.
+
+    Attributes
+    ----------
+    none : (d,) array
+        Zeros.
+    """
+
+    none: Array
 
     @property
     def any(self) -> bool:
@@ -196,11 +193,9 @@ class Nothing(NamedTuple):
         """See `Learned`."""
         return X, None
 
-    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+    def mask(self, library: Library) -> Array:
         """See `Learned`."""
-        xp = half.library.xp
-        none: Array = xp.zeros(half.new.shape[0], dtype=xp.float64)
-        return none
+        return self.none
 
 
 class Held(NamedTuple):
@@ -246,5 +241,5 @@ def held_in(problem: Problem, loss: Loss, rank: int) -> Held:
 def learned_of(held: Mask, backend: Backend) -> Learned:
     """Which components are learned where some are held."""
     if held.all():
-        return Nothing()
+        return Nothing(backend.xp.zeros(held.size, dtype=backend.xp.float64))
     return Some.but(held, backend) if held.any() else All()

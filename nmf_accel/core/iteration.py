@@ -25,7 +25,7 @@ class Iteration:
     """One iteration as a pure, hashable function of a state (H, Wt, what the loss carries).
 
     Calling it gives the next state and what is measured of it: the loss's value of each run and,
-    with `watch`, what that stopping rule measures, squared.
+    with `watch`, the number that this stopping rule follows.
 
     Compared by identity, see `iteration_of`.
 
@@ -89,7 +89,7 @@ class Iteration:
         held: Held,
         record: bool,
     ) -> tuple[State, Any, list[Array]]:
-        """Update H, then W; the state and, to `record`, its value and what is watched, squared."""
+        """Update H, then W; the state and, to `record`, its value and what is watched."""
         backend, loss = self.backend, self.loss
         watch = self.watch if record else None
         over = backend.over_columns if self.by_columns else in_one
@@ -105,22 +105,22 @@ class Iteration:
             if watch is None:
                 return new, (of_W,)
             at_new = of_H if loss.exact else loss.model(A, facts, Wt, new)
-            half = Half(backend, H, new, at_new, penalties[0], told)
-            return new, (of_W, held.H.measured(watch.of_H, half))
+            half = Half(backend, H, new, at_new, penalties[0], told, held.H.mask(backend))
+            return new, (of_W, watch.of_H(half))
 
         def move_W(Wt: Array, of_W: Model) -> tuple[Array, tuple[Any, ...]]:
             """Columns of Wt."""
             new, told = held.W.moved(self.rule, backend, Wt, of_W, on_W)
             if watch is None:
                 return new, ()
-            half = Half(backend, Wt, new, of_W, penalties[1], told)
-            return new, (held.W.measured(watch.of_W, half),)
+            half = Half(backend, Wt, new, of_W, penalties[1], told, held.W.mask(backend))
+            return new, (watch.of_W(half),)
 
         H, (of_W, *watched_H) = over(move_H, H, A)
         Wt, watched_W = over(move_W, Wt, of_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
         halves = zip(watched_H, watched_W, strict=True)  # of one number, or of none
-        return (H, Wt, *left), value, [watch.square(x + y) for x, y in halves if watch]
+        return (H, Wt, *left), value, [watch.number(backend, *both) for both in halves if watch]
 
 
 def in_one(function: Moving, X: Array, along: Any) -> tuple[Array, Any]:

@@ -120,7 +120,7 @@ class Loop:
             self._measure(self.loss.direct())
             return self.advance(count)
         self.at = state, self.done + count  # both at once: Ctrl-C may come between any two
-        return np.concatenate([self.loss.errors(values[:, :1]), np.sqrt(others)], axis=1)
+        return np.concatenate([self.loss.errors(values[:, :1]), others], axis=1)
 
     def back_to(self, iteration: int) -> None:
         """Go back to an iteration of the last chunk, if it went further."""

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..losses import NONE, Loss, Penalties, violation2
+from ..losses import NONE, Loss, Penalties, residual
 from ..matrices import Frame, Matrix, Seen, Side
 from ..matrices.frame import put_back
 from ..options import Options
 from ..starts import INITS, Factors
-from ..stopping import Half
-from ..types import Array, Library, State
-from .held import Fixed, learned_of
+from ..types import Array, Library, Squares, State
+from .held import Fixed
 
 
 def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
@@ -208,6 +207,11 @@ class Point:
     penalties: Penalties = (NONE, NONE)
     carried: tuple[Array, ...] = ()
 
+    @property
+    def runs(self) -> int:
+        """R."""
+        return self.W.shape[0]
+
     @cached_property
     def error(self) -> NDArray[np.float64]:
         """The error of each run, ‖A − W H‖_F for the Frobenius loss: (R,)."""
@@ -230,30 +234,15 @@ class Point:
 
     @cached_property
     def kkt(self) -> NDArray[np.float64]:
-        """The norm of the projected gradients with respect to W and H, of each run: (R,)."""
-        problem, loss = self.problem, self.loss
-        if problem.fixed:
-            kkt2 = self._violation2_of_learned()
-        else:
-            kkt2 = loss.whole_violation2(*self._here, self.penalties, self.carried)
-        return np.sqrt(np.asarray(problem.backend.to_numpy(kkt2), dtype=np.float64))
-
-    def _violation2_of_learned(self) -> Array:
-        """The same of the components that are learned, squared."""
-        A, facts, frame, *whole = self._here
-        backend, loss = self.problem.backend, self.loss
-        H, Wt = frame.keep(backend, *whole)
-        models = loss.model(A, facts, Wt, H, self.carried), loss.model(A.T, facts, H, Wt)
-        factors, masks = (H, Wt), self.problem.fixed.masks(H.shape[1])
-
-        def residual(half: Half) -> Array:
-            return violation2(half.library, half.new, half.model, half.penalty)
-
-        of_H, of_W = (
-            learned_of(held, backend).measured(residual, Half(backend, X, X, model, penalty, None))
-            for held, X, model, penalty in zip(masks, factors, models, self.penalties, strict=True)
-        )
-        return of_H + of_W
+        """Their KKT residuals, see `losses.residual`, of what is learned: (R,)."""
+        A, facts, frame, H, Wt = self._here
+        backend, fixed = self.problem.backend, self.problem.fixed
+        both = self.loss.whole_squares(A, facts, frame, H, Wt, self.penalties, self.carried)
+        if fixed:
+            masks = (backend.xp.asarray(~held * 1.0) for held in fixed.masks(H.shape[1]))
+            of_H, of_W = map(Squares.of_learned, both, masks)
+            both = of_H, of_W
+        return np.asarray(backend.to_numpy(residual(backend, *both)), dtype=np.float64)
 
     @cached_property
     def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,8 +13,8 @@ from ..losses import Loss, Penalties, Penalty, Quadratic
 from ..matrices import Matrix
 from ..options import Options
 from ..solvers import Telling
-from ..stopping import Half, Stop
-from ..types import Array, State
+from ..stopping import Stop
+from ..types import Array, Library, State
 from .batch import Batch
 from .held import Held
 from .iteration import Iteration
@@ -48,9 +47,9 @@ class InOrder(NamedTuple):
         new, told = rule(backend, take(X, order, axis=1), model, penalty)
         return take(new, backend.xp.argsort(order), axis=1), told
 
-    def measured(self, measure: Callable[[Half], Array], half: Half) -> Array:
+    def mask(self, library: Library) -> None:
         """See `Learned`."""
-        return measure(half)
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ class Shuffled(Iteration):
         held: Held,
         record: bool,
     ) -> tuple[State, Any, list[Array]]:
-        """Update H, then W; the state and, to `record`, its value and what is watched, squared."""
+        """Update H, then W; the state and, to `record`, its value and what is watched."""
         *plain, orders, done = state
         now = self.backend.xp.take(orders[0, ...], done, axis=0)
         held = Held(InOrder(now[0, 0, :]), InOrder(now[0, 1, :]))

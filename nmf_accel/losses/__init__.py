@@ -3,7 +3,7 @@
 from .base import Loss
 from .divergences import Divergence
 from .frobenius import FROBENIUS, Frobenius
-from .kkt import violation2
+from .kkt import residual, squares, violation2
 from .models import Model, Quadratic, Split
 from .penalties import NONE, Penalties, Penalty
 from .table import LOSSES, loss_called, name_of, symbol_of
@@ -25,6 +25,8 @@ __all__ = [
     "WeightedSquares",
     "loss_called",
     "name_of",
+    "residual",
+    "squares",
     "symbol_of",
     "violation2",
 ]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array
-from .kkt import violations2
+from ..types import Array, Squares
+from .kkt import both_squares
 from .models import Model
 from .penalties import Penalties
 
@@ -36,7 +36,7 @@ class Loss(ABC):
     arranges: ClassVar[bool] = False
     """Whether zero rows and columns of A may be left out of the loop, and moved, see `Frame`.
 
-    If so, `whole_value` and `whole_violation2` have to account for them.
+    If so, `whole_value` and `whole_squares` have to account for them.
     """
 
     symbol: ClassVar[str] = "the loss"
@@ -145,7 +145,7 @@ class Loss(ABC):
         H, Wt = frame.keep(A.library, H, Wt)  # of the others nothing is known
         return np.asarray(A.library.to_numpy(self.value(A, facts, H, Wt)), dtype=np.float64)
 
-    def whole_violation2(
+    def whole_squares(
         self,
         A: Matrix,
         facts: tuple[float, ...],
@@ -154,14 +154,14 @@ class Loss(ABC):
         Wt: Array,
         penalties: Penalties,
         carried: tuple[Array, ...] = (),
-    ) -> Array:
-        """The squared norm there of the projected gradients of both factors, of each run: (R,).
+    ) -> tuple[Squares, Squares]:
+        """What the KKT residual is made of there, of H and of W; see `squares`.
 
         `carried` is what it carries there, if that is at hand.
         """
         H, Wt = frame.keep(A.library, H, Wt)
         models = self.model(A, facts, Wt, H, carried), self.model(A.T, facts, H, Wt)
-        return violations2(A.library, H, Wt, models, penalties)
+        return both_squares(A.library, H, Wt, models, penalties)
 
     def __repr__(self) -> str:
         return f"<loss {type(self).__name__}>"

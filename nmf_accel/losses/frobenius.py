@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array, Library
+from ..types import Array, Library, Squares
 from .base import Loss
-from .kkt import violations2
+from .kkt import both_squares
 from .models import Quadratic
 from .penalties import Penalties
 from .weighted import WEIGHTED_SQUARES
@@ -143,7 +143,7 @@ class Frobenius(Loss):
         matmul = library.matmul
         return Quadratic(M, matmul(Wt, Wt.mT)), Quadratic(N, matmul(H, H.mT))
 
-    def whole_violation2(
+    def whole_squares(
         self,
         A: Matrix,
         facts: tuple[float, ...],
@@ -152,24 +152,24 @@ class Frobenius(Loss):
         Wt: Array,
         penalties: Penalties,
         carried: tuple[Array, ...] = (),
-    ) -> Array:
-        """The squared norm of the projected gradients, by the backend's own walk if it has one."""
-        kernel = A.library.kernel("least_squares_violation", least_squares_violation)
+    ) -> tuple[Squares, Squares]:
+        """What the KKT residual is made of, by the backend's own walk if it has one."""
+        kernel = A.library.kernel("least_squares_certificate", least_squares_certificate)
         return kernel(A.library, A, frame, H, Wt, penalties)
 
 
 FROBENIUS = Frobenius()
 
 
-def least_squares_violation(
+def least_squares_certificate(
     library: Library, A: Matrix, frame: Frame, H: Array, Wt: Array, penalties: Penalties
-) -> Array:
-    """Squared norm of the projected gradients at H and Wt, over all rows and columns, of each run.
+) -> tuple[Squares, Squares]:
+    """`squares` of H and of W, over all rows and columns.
 
     A is what the frame keeps of the matrix that was given.
     """
     models = FROBENIUS.whole_models(A, (), frame, H, Wt)
-    return violations2(library, H, Wt, models, penalties)
+    return both_squares(library, H, Wt, models, penalties)
 
 
 def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Array) -> Array:

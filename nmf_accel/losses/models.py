@@ -27,6 +27,9 @@ class Model(Protocol):
     def plus(self, library: Library, X: Array) -> Array:
         """The part that is added, at X; an array of its own, which may be overwritten."""
 
+    def curvature(self, library: Library, X: Array) -> Array:
+        """How steeply the gradient of an entry of each row grows with that entry: (R, d, 1)."""
+
     def columns(self, block: slice) -> Model:
         """The model for some columns of X."""
 
@@ -60,6 +63,11 @@ class Quadratic(NamedTuple):
     def plus(self, library: Library, X: Array) -> Array:
         """G X."""
         return library.matmul(self.G, X)
+
+    def curvature(self, library: Library, X: Array) -> Array:
+        """The diagonal of G."""
+        diagonal: Array = library.xp.linalg.diagonal(self.G)
+        return diagonal[..., None]
 
     def columns(self, block: slice) -> Quadratic:
         """Those of N."""
@@ -112,6 +120,10 @@ class Beside(NamedTuple):
         """G X, and what is added."""
         return library.matmul(self.G, X) + self.added
 
+    def curvature(self, library: Library, X: Array) -> Array:
+        """The diagonal of G."""
+        return Quadratic(self.N, self.G).curvature(library, X)
+
     def columns(self, block: slice) -> Beside:
         """Those of N, and of what is added."""
         return Beside(self.N[..., block], self.G, self.added[..., block])
@@ -155,8 +167,14 @@ class Split(NamedTuple):
 
     def plus(self, library: Library, X: Array) -> Array:
         """D, in full."""
-        full: Array = self.D + library.xp.zeros_like(self.N)
+        xp = library.xp
+        full: Array = xp.astype(xp.broadcast_to(self.D, self.N.shape), self.N.dtype)
         return full
+
+    def curvature(self, library: Library, X: Array) -> Array:
+        """As if all of D grew with X: ‖D_k‖ / ‖X_k‖ over whole rows."""
+        kernel = library.kernel("mean_curvature", mean_curvature)
+        return kernel(library, self.plus(library, X), X)
 
     def columns(self, block: slice) -> Split:
         """Those of both."""
@@ -166,6 +184,15 @@ class Split(NamedTuple):
     def of_some(self, library: Library, X: Array, free: Array, held: Array) -> Split:
         """Those of both: what the held rows add is in them."""
         return type(self)(*(library.xp.take(part, free, axis=-2) for part in self))
+
+
+def mean_curvature(library: Library, plus: Array, X: Array) -> Array:
+    """The `curvature` of a model of which no more is known: that of ``plus`` as a multiple of X."""
+    xp = library.xp
+    own, of_X = (xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True)) for x in (plus, X))
+    alive = of_X > 0
+    steep: Array = xp.where(alive, own / xp.where(alive, of_X, xp.ones_like(own)), 0 * own)
+    return steep
 
 
 @lru_cache

@@ -16,7 +16,8 @@ from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step
 from ..base import Backend, Probe, Program
 from .graphs import Captured, NotCapturableError, Replaying
-from .kernels import KERNELS, elementwise, inner
+from .kernels import KERNELS, elementwise
+from .sums import inner
 from .workspace import Workspaces
 
 UNASKED = 20

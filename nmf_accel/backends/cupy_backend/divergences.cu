@@ -62,6 +62,6 @@ divergence(const number* A, i64 pitch, int width, i64 size, number floor, int fo
     double sum = 0;
     if (!records) {
         if (blockIdx.x % blocks == 0 && threadIdx.x == 0 && !adds) out[run] = 0;
-    } else if (all_arrived(mine, blocks, parts, arrived, &sum))
+    } else if (all_arrived<1>(&mine, blocks, parts, arrived, &sum))
         out[run] = (adds ? out[run] : 0) + scale * sum;
 }

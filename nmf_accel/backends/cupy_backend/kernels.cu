@@ -118,24 +118,30 @@ __device__ double block_sum(double mine) {
     return s[0];
 }
 
-// Whether this is thread 0 of the last block of a run to arrive: then `sum` is the run's.
-__device__ bool all_arrived(double mine, int blocks, double* parts, unsigned* arrived,
-                            double* sum) {
+// Whether this is thread 0 of the last block of a run to arrive: then `sums` are the run's.
+template <int COUNT>
+__device__ bool all_arrived(const double* mine, int blocks, double* parts, unsigned* arrived,
+                            double* sums) {
     __shared__ bool last;
     const int t = threadIdx.x;
-    const i64 run = blockIdx.x / blocks;
-    const double part = block_sum(mine);
+    const i64 run = blockIdx.x / blocks, own = (i64)blockIdx.x * COUNT;
+    for (int c = 0; c < COUNT; ++c) {
+        const double part = block_sum(mine[c]);
+        if (t == 0) parts[own + c] = part;
+    }
     if (t == 0) {
-        parts[blockIdx.x] = part;
-        __threadfence();  // it is seen before the arrival
+        __threadfence();  // they are seen before the arrival
         last = atomicAdd(&arrived[run], 1u) == (unsigned)blocks - 1;
     }
     __syncthreads();
     if (!last) return false;
     __threadfence();
-    double all = 0;
-    for (int b = t; b < blocks; b += THREADS) all += ((volatile double*)parts)[run * blocks + b];
-    *sum = block_sum(all);
+    const volatile double* of_run = parts + run * blocks * COUNT;
+    for (int c = 0; c < COUNT; ++c) {
+        double all = 0;
+        for (int b = t; b < blocks; b += THREADS) all += of_run[b * COUNT + c];
+        sums[c] = block_sum(all);
+    }
     if (t == 0) arrived[run] = 0;
     return t == 0;
 }
@@ -151,25 +157,90 @@ products(const number* x, const number* y, i64 size, const number* p, const numb
     mine *= scale;
     for (i64 k = first; k < few; k += (i64)blocks * THREADS)
         mine += (double)p[run * few + k] * (double)q[run * few + k];
-    if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = base + sum;
+    if (all_arrived<1>(&mine, blocks, parts, arrived, &sum)) out[run] = base + sum;
 }
 
-// The sum of squares, or of absolute values, of the gradient plus - minus + l1 + l2 X without its
-// entries that are positive where X is zero, added to `onto` where it `adds`. Less than a normal
-// number counts as zero.
+// The sum of absolute values of the gradient plus - minus + l1 + l2 X without its entries that are
+// positive where X is zero. Less than a normal number counts as zero.
 extern "C" __global__ void __launch_bounds__(THREADS)
 violation(const number* X, const number* plus, const number* minus, i64 size, number l1,
-          number l2, number smallest, int squares, const double* onto, int adds, int blocks,
-          double* parts, unsigned* arrived, double* out) {
+          number l2, number smallest, int blocks, double* parts, unsigned* arrived, double* out) {
     const i64 run = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
     double mine = 0, sum;
     for (i64 k = first; k < size; k += (i64)blocks * THREADS) {
         const number x = X[run * size + k];
         const number gradient = plus[run * size + k] - minus[run * size + k] + (l1 + l2 * x);
-        if (x >= smallest || !(gradient >= 0))  // NaN counts
-            mine += squares ? (double)gradient * (double)gradient : fabs((double)gradient);
+        if (x >= smallest || !(gradient >= 0)) mine += fabs((double)gradient);  // NaN counts
     }
-    if (all_arrived(mine, blocks, parts, arrived, &sum)) out[run] = sum + (adds ? onto[run] : 0);
+    if (all_arrived<1>(&mine, blocks, parts, arrived, &sum)) out[run] = sum;
+}
+
+// The sums of squares of each row that the KKT residual is made of, see `losses/kkt.py`; what is a
+// run above is a row here, of which there are `rows` in all, and `d` of each run. Curvatures lie
+// `across` apart, those of runs `down`.
+extern "C" __global__ void __launch_bounds__(THREADS)
+squares(const number* X, const number* plus, const number* minus, i64 size, number l1, number l2,
+        number much, int d, i64 rows, const number* curvature, i64 down, i64 across, int blocks, double* parts,
+        unsigned* arrived, double* out) {
+    const i64 row = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    // Where nothing curves, an entry that is positive has all the room that it needs.
+    number steep = curvature[row / d * down + row % d * across] + l2;
+    if (!(steep > 0)) steep = much;
+    double mine[3] = {0, 0, 0}, sums[3];
+    for (i64 k = first; k < size; k += (i64)blocks * THREADS) {
+        const number x = X[row * size + k], data = minus[row * size + k];
+        const number gradient = plus[row * size + k] - data + (l1 + l2 * x);
+        const number most = steep * x;
+        const double g = (double)gradient, room = most < gradient ? (double)most : g;  // NaN stays
+        mine[0] += room * (2 * g - room);
+        mine[1] += (double)data * (double)data;
+        mine[2] += (double)x * (double)x;
+    }
+    if (all_arrived<3>(mine, blocks, parts, arrived, sums))
+        for (int c = 0; c < 3; ++c) out[c * rows + row] = sums[c];
+}
+
+// The norm of each row of `plus` as a multiple of that of X; 0 where X is.
+extern "C" __global__ void __launch_bounds__(THREADS)
+mean_curvature(const number* X, const number* plus, i64 size, int blocks, double* parts,
+               unsigned* arrived, number* out) {
+    const i64 row = blockIdx.x / blocks, first = (blockIdx.x % blocks) * THREADS + threadIdx.x;
+    double mine[2] = {0, 0}, sums[2];
+    for (i64 k = first; k < size; k += (i64)blocks * THREADS) {
+        const double x = (double)X[row * size + k], p = (double)plus[row * size + k];
+        mine[0] += x * x;
+        mine[1] += p * p;
+    }
+    if (all_arrived<2>(mine, blocks, parts, arrived, sums))
+        out[row] = sums[0] > 0 ? (number)sqrt(sums[1] / sums[0]) : number(0);
+}
+
+// By what squares of a gradient are multiplied where both norms of a component become sqrt(p).
+__device__ double weight(double p, double own, double other) {
+    return other > 0 ? p / (other * other) : own * own / p;
+}
+
+// The KKT residual of each run from the sums of both factors, (d) of each run; a block for each.
+extern "C" __global__ void __launch_bounds__(THREADS)
+residual(const double* violation_H, const double* data_H, const double* size_H,
+         const double* violation_W, const double* data_W, const double* size_W, int d,
+         double least, double* out) {
+    const i64 start = (i64)blockIdx.x * d;
+    double total = 0, violation = 0, data = 0;
+    for (int k = threadIdx.x; k < d; k += THREADS)
+        total += sqrt(size_H[start + k]) * sqrt(size_W[start + k]);
+    least *= block_sum(total) / d;
+    if (!(least > 0)) least = 1;
+    for (int k = threadIdx.x; k < d; k += THREADS) {
+        const i64 at = start + k;
+        const double h = sqrt(size_H[at]), w = sqrt(size_W[at]), p = max(h * w, least);
+        const double on_H = weight(p, h, w), on_W = weight(p, w, h);
+        violation += on_H * violation_H[at] + on_W * violation_W[at];
+        data += on_H * data_H[at] + on_W * data_W[at];
+    }
+    violation = block_sum(violation);
+    data = block_sum(data);
+    if (threadIdx.x == 0) out[blockIdx.x] = sqrt(violation / (data == 0 ? 1 : data));
 }
 
 // How far a repeat moved X, squared, and the first one, whose is negative as long as it is not
@@ -184,7 +255,7 @@ goes_on(const number* X, const number* moved, i64 size, double least, const doub
         const double step = (double)(moved[run * size + k] - X[run * size + k]);
         mine += step * step;
     }
-    if (all_arrived(mine, blocks, parts, arrived, &sum)) {
+    if (all_arrived<1>(&mine, blocks, parts, arrived, &sum)) {
         first[run] = known[run] < 0 ? sum : known[run];
         further[run] = going[run] && sum >= least * first[run];
     }

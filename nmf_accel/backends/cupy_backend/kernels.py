@@ -11,14 +11,21 @@ import numpy as np
 from ...types import Array
 from .divergences import divergence_parts
 from .sources import SIZES, TILES, raw
+from .sums import (
+    balanced_residual,
+    free2,
+    grid_for,
+    mean_curvature,
+    per_run,
+    squares_of_rows,
+    summed,
+    violation_met,
+)
 
 SHARED = 48 * 2**10
 """Bytes of shared memory that a block has on every device, unasked."""
 
 THREADS = SIZES["THREADS"]
-ROUNDS = 8
-"""Entries that a thread of a sum goes through before another block pays."""
-
 SYSTEMS = 2**24
 """Entries of the systems of 'bpp' that are solved at once, unless that makes more than BLOCKS."""
 BLOCKS = 32
@@ -98,80 +105,6 @@ def multiprocessors(device: int) -> int:
     import cupy
 
     return int(cupy.cuda.Device(device).attributes["MultiProcessorCount"])
-
-
-def summed(backend: Any, name: str, X: Any, inputs: tuple[Any, ...], outputs: Any) -> Any:
-    """Launch a kernel that sums over the runs of X (R, …), and give its outputs."""
-    import cupy
-
-    runs = X.shape[0]
-    blocks = min(-(-X.size // (runs * THREADS * ROUNDS)) or 1, THREADS)
-    parts = cupy.empty(runs * blocks, dtype="float64")
-    arrived = backend.workspaces.here.arrived(runs)
-    arrays = (cupy.ascontiguousarray(x) if isinstance(x, cupy.ndarray) else x for x in inputs)
-    scratch = np.int32(blocks), parts, arrived
-    raw(name, X.dtype.name)((runs * blocks,), (THREADS,), (*arrays, *scratch, *outputs))
-    return outputs
-
-
-def grid_for(size: int) -> int:
-    """Blocks for a kernel that goes through so many entries."""
-    return min(-(-size // THREADS), 2**16)
-
-
-def per_run(x: Any) -> Any:
-    """How many entries of an array (R, …) are of one run, as a kernel takes it."""
-    return np.int64(x.size // x.shape[0])
-
-
-def inner(backend: Any, x: Any, y: Any) -> Any:
-    """Sum of x * y over the last two axes, in float64."""
-    import cupy
-
-    shape = x.shape[:-2]
-    x, y = (cupy.reshape(z, (-1, *z.shape[-2:])) for z in (x, y))
-    of, nothing = (x, y, per_run(x)), (x, y, np.int64(0))
-    numbers = np.float64(0), np.float64(1)
-    out = (cupy.empty(x.shape[0], dtype="float64"),)
-    (total,) = summed(backend, "products", x, (*of, *nothing, *numbers), out)
-    return cupy.reshape(total, shape)
-
-
-def free2(backend: Any, norm2: float, N: Any, Wt: Any, WtW: Any, HHt: Any) -> Any:
-    """‖A − W H‖² = ‖A‖² − 2⟨N, Wᵀ⟩ + ⟨WᵀW, H Hᵀ⟩ of each run."""
-    import cupy
-
-    of = (N, Wt, per_run(N), WtW, HHt, per_run(WtW))
-    numbers = np.float64(norm2), np.float64(-2)
-    out = (cupy.empty(N.shape[0], dtype="float64"),)
-    return summed(backend, "products", N, (*of, *numbers), out)[0]
-
-
-def squared_violation(
-    backend: Any, X: Any, plus: Any, minus: Any, penalty: Any, onto: Any, squares: bool = True
-) -> Any:
-    """Squared norm of the projected gradient with respect to X, of each run; or its 1-norm."""
-    import cupy
-
-    number = X.dtype.type
-    out = (cupy.empty(X.shape[0], dtype="float64"),)
-    adds = isinstance(onto, cupy.ndarray)
-    weights = number(penalty.l1), number(penalty.l2 or 0.0), np.finfo(number).smallest_normal
-    of = np.int32(squares), onto if adds else out[0], np.int32(adds)
-    return summed(backend, "violation", X, (X, plus, minus, per_run(X), *weights, *of), out)[0]
-
-
-def violation_met(backend: Any, old: Any, new: Any, N: Any, G: Any, penalty: Any, onto: Any) -> Any:
-    """Sum of the projected gradient's absolute values that coordinate descent met."""
-    import cupy
-
-    G = cupy.ascontiguousarray(G)
-    lower, upper = cupy.empty_like(G), cupy.empty_like(G)
-    arguments = (G, np.int64(G.size), np.int32(G.shape[-1]), lower, upper)
-    raw("triangles", G.dtype.name)((grid_for(G.size),), (THREADS,), arguments)
-    plus = backend.matmul(lower, new)
-    backend.workspaces.here.blas.matmul(upper, old, onto=plus)
-    return squared_violation(backend, old, plus, N, penalty, onto, squares=False)
 
 
 def accept(
@@ -290,6 +223,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "solve_passive": solve_passive,
     "divergence_parts": divergence_parts,
     "free2": free2,
-    "squared_violation": squared_violation,
+    "squares_of_rows": squares_of_rows,
+    "balanced_residual": balanced_residual,
+    "mean_curvature": mean_curvature,
     "violation_met": violation_met,
 }

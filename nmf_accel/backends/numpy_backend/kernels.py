@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...types import Index
 from ..base import Backend
 from . import threads
-from .certificate import least_squares_violation, squared_violation
+from .certificate import least_squares_certificate, squares_of_rows
 from .divergences import divergence_parts, rest_parts
 from .shared import in_parts
 
@@ -162,8 +162,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "take": take,
     "solve_passive": solve_passive,
     "nonzero_rows": nonzero_rows,
-    "squared_violation": squared_violation,
-    "least_squares_violation": least_squares_violation,
+    "squares_of_rows": squares_of_rows,
+    "least_squares_certificate": least_squares_certificate,
     "divergence_parts": divergence_parts,
     "weighted_divergence_parts": divergence_parts,
     "rest_parts": rest_parts,

@@ -8,9 +8,11 @@ from toys import ToyBackend
 from nmf_accel import backends
 from nmf_accel.backends.cupy_backend import kernels, sources
 from nmf_accel.core import extrapolated
-from nmf_accel.losses import Penalty, Quadratic, kkt
+from nmf_accel.losses import Penalty, Quadratic, kkt, models
 from nmf_accel.losses.frobenius import free2
+from nmf_accel.losses.models import split
 from nmf_accel.solvers import descent, gradient, multiplicative, pivoting, repeated
+from nmf_accel.types import Squares
 
 pytestmark = pytest.mark.usefixtures("backend")
 PLAIN = ToyBackend()  # NumPy, with the generic kernels
@@ -144,25 +146,42 @@ class TestUpdates:
         name, default = "multiply_divide", multiplicative.multiply_divide
         assert_alike(*both(backend, name, default, X, N, X + 1, penalty), dtype)
 
-    def test_the_squared_violation(self, backend, shape, dtype, penalty):
+    def test_the_squares_of_rows(self, backend, shape, dtype, penalty):
         X, N, G = half_problem(*shape, dtype)
-        for onto in (0.0, np.arange(1.0, shape[0] + 1)):
-            name, default = "squared_violation", kkt.squared_violation
-            arguments = (X, G @ X, N, penalty, onto)
-            found, expected = both(backend, name, default, *arguments)
-            np.testing.assert_allclose(found[0], expected[0], rtol=10 * RTOL[dtype])
+        X[:, 0, ::3], N[:, 0, ::2] = 0, 1e9  # gradients of both signs, also where X is zero
+        for model in (Quadratic(N, G), split(1.0)(N, G @ X)):
+            there = type(model)(*(backend.asarray(x, x.dtype) for x in model))
+            found = kkt.squares(backend, backend.asarray(X, X.dtype), there, penalty)
+            expected = kkt.squares(PLAIN, X, model, penalty)
+            for mine, theirs in zip(found, expected, strict=True):
+                assert backend.to_numpy(mine).shape == shape[:2]
+                np.testing.assert_allclose(backend.to_numpy(mine), theirs, rtol=30 * RTOL[dtype])
 
     def test_the_violation_met(self, backend, shape, dtype, penalty):
         X, N, G = half_problem(*shape, dtype)
         new = X[:, ::-1].copy()
-        for onto in (0.0, np.arange(1.0, shape[0] + 1)):
-            name, default = "violation_met", kkt.violation_met
-            found, expected = both(backend, name, default, X, new, N, G, penalty, onto)
-            np.testing.assert_allclose(found[0], expected[0], rtol=10 * RTOL[dtype])
+        found, expected = both(backend, "violation_met", kkt.violation_met, X, new, N, G, penalty)
+        np.testing.assert_allclose(found[0], expected[0], rtol=10 * RTOL[dtype])
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 60, 500)], ids=str)
 class TestSums:
+    def test_the_balanced_residual(self, backend, shape, dtype):
+        rng, (runs, d, _) = np.random.default_rng(0), shape
+        halves = [Squares(*rng.random((3, runs, d))) for _ in range(2)]
+        halves[0].factor[0, 0] = halves[1].factor[-1, -1] = 0  # zero on one side
+        for of_H, of_W in (halves, [half._replace(factor=0 * half.factor) for half in halves]):
+            arrays = [Squares(*(backend.asarray(x, x.dtype) for x in x)) for x in (of_H, of_W)]
+            found = backend.to_numpy(kkt.residual(backend, *arrays))
+            expected = kkt.residual(PLAIN, of_H, of_W)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    def test_the_mean_curvature(self, backend, shape, dtype):
+        X, N, _ = half_problem(*shape, dtype)
+        X[0, 0] = 0
+        found, expected = both(backend, "mean_curvature", models.mean_curvature, N, X)
+        np.testing.assert_allclose(found[0], expected[0], rtol=10 * RTOL[dtype])
+
     def test_the_free_error(self, backend, shape, dtype):
         X, N, G = half_problem(*shape, dtype)
         found, expected = both(backend, "free2", free2, 7.0, N, X, G, G[:, ::-1].copy())

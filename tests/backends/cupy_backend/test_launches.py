@@ -77,7 +77,7 @@ class TestLaunchByLaunch:
             assert found[1] - found[0] == 2 * each
 
     def test_what_scikit_learn_holds_its_tol_against(self, ledger):
-        assert an_iteration(ledger, loop_of("hals", stop="descent"))["launch"] == 17
+        assert an_iteration(ledger, loop_of("hals", stop="descent"))["launch"] == 16
 
     @pytest.mark.parametrize("penalties", [{}, PENALTIES], ids=["plain", "penalized"])
     @pytest.mark.parametrize("runs", [1, 3])

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from conftest import THREADS, blas_threads
+from reference import kkt_residual, squares
 from scipy.sparse import csr_array
 
 from nmf_accel import backends
 from nmf_accel.backends.numpy_backend import certificate, shared, threads, ways
 from nmf_accel.intake import Given, prepare
-from nmf_accel.losses import FROBENIUS, Penalty
+from nmf_accel.losses import FROBENIUS, Penalty, residual
 
 pytestmark = pytest.mark.usefixtures("three_threads")
 NUMPY = backends.get("numpy")
@@ -24,14 +25,9 @@ def matrix(shape, dtype="float64"):
 
 
 def definition(A, H, W):
-    """Squared norm of the projected gradients, with the penalties, in float64."""
-    smallest = np.finfo(H.dtype).smallest_normal
-    A, H, W = (x.astype(np.float64) for x in (A, H, W))
-    total, R = 0.0, W @ H - A
-    for X, gradient, (l1, l2) in zip((H, W), (W.T @ R, R @ H.T), PENALTIES, strict=True):
-        gradient += l1 + (l2 or 0) * X
-        total += (gradient[(smallest <= X) | (gradient < 0)] ** 2).sum()
-    return total
+    """The KKT residual, with the penalties."""
+    penalties = [(l1, l2 or 0) for l1, l2 in PENALTIES]
+    return kkt_residual(W, H, squares(A.astype(np.longdouble)), penalties=penalties)
 
 
 KINDS = {
@@ -71,7 +67,7 @@ def test_the_residual(kind, shape, dtype, runs, at_work):
     W[0, 2], H[0, 1, 5] = 1e-44, 1e-44  # below the smallest normal number of float32
     where = (NUMPY, problem.A, problem.frame, H, W.mT, PENALTIES)
     before = H.copy(), W.copy()
-    found = certificate.least_squares_violation(*where)
+    found = residual(NUMPY, *certificate.least_squares_certificate(*where))
     assert bool(at_work) is (kind != "folded" and ways.here().threads > 1)
     A = A.toarray() if kind == "sparse" else A
     expected = [definition(A, *x) for x in zip(H, W, strict=True)]
@@ -81,8 +77,8 @@ def test_the_residual(kind, shape, dtype, runs, at_work):
         np.testing.assert_array_equal(x, y)
     assert blas_threads() == THREADS
     facts = problem.facts(FROBENIUS)
-    whole = FROBENIUS.whole_violation2(problem.A, facts, problem.frame, H, W.mT, PENALTIES)
-    np.testing.assert_array_equal(whole, certificate.least_squares_violation(*where))
+    whole = FROBENIUS.whole_squares(problem.A, facts, problem.frame, H, W.mT, PENALTIES)
+    np.testing.assert_array_equal(residual(NUMPY, *whole), found)
 
 
 @pytest.mark.usefixtures("at_work")
@@ -91,4 +87,4 @@ def test_nan_is_seen():
     H, Wt = np.ones((1, 4, 251)), np.ones((1, 4, 90))
     H[0, 2, 250] = np.nan
     where = (NUMPY, problem.A, problem.frame, H, Wt, PENALTIES)
-    assert np.isnan(certificate.least_squares_violation(*where)).all()
+    assert np.isnan(residual(NUMPY, *certificate.least_squares_certificate(*where))).all()

@@ -159,7 +159,8 @@ def project(
         W = checked_factor(problem, W_given, (m, d))
         with problem.backend.sized_for(problem.product(d)):
             if objective.on(problem.A).exact:
-                H = solve(problem, W, penalty)
+                inside, _ = problem.scale.penalties_inside((penalty, NONE))
+                H = problem.scale.factor_outside(solve(problem, W, inside))
             else:
                 solver = FASTEST if objective.exact else COMMON["solver"].default
                 limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "solver": solver}
@@ -169,7 +170,7 @@ def project(
 
 
 def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = None) -> Array:
-    """H (d, n) for W (m, d), on the device; warns if it is not accurate.
+    """H (d, n) for W (m, d), on the device; warns if it is not accurate; as the loop has them.
 
     It is looked for from an H `near` it, if there is one and the solution is unique, beyond
     rounding; or from H = 0.

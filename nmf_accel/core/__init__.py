@@ -8,6 +8,7 @@ from .loop import Loop
 from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
 from .recording import record, versions
+from .scale import Scale, near_one
 from .settling import settle
 from .shuffled import Shuffled, shuffled_batch
 
@@ -19,11 +20,13 @@ __all__ = [
     "Loop",
     "Point",
     "Problem",
+    "Scale",
     "Shuffled",
     "bytes_needed",
     "extrapolated_of",
     "iteration_of",
     "memory_for",
+    "near_one",
     "record",
     "settle",
     "shuffled_batch",

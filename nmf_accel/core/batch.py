@@ -22,7 +22,7 @@ from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
 from .records import Records
-from .settling import settle, why_solver
+from .settling import delta_inside, settle, why_solver
 
 AHEAD = 0.002
 """Seconds that a run may go ahead of the checks of its `tol`; it goes back to where that was met.
@@ -64,10 +64,12 @@ class Batch:
     ) -> None:
         self.problem = problem
         self.why_solver = why_solver(options, problem)
+        delta = delta_inside(options, problem) if options.method.uses_delta else 0.0
         self.options = options = settle(options, problem)
         self.every = options.check_every if checked or options.tol else None
         self.ahead = 0.0 if checked or record_every > 1 else AHEAD
-        loss, penalties, stop = problem.loss(options), options.penalties, options.stopping
+        loss, stop, scale = problem.loss(options), options.stopping, problem.scale
+        penalties = scale.penalties_inside(options.penalties)
         step_of = step_of or step_for(options, loss)
         if problem.left_out is not None:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
@@ -88,7 +90,7 @@ class Batch:
             problem,
             options.rule(self.watch),
             state,
-            options.added,
+            delta,
             loss=loss,
             penalties=penalties,
             record_every=record_every,
@@ -150,7 +152,8 @@ class Batch:
     def norm(self) -> float:
         """What the errors are relative to."""
         loss = self.problem.loss(self.options)
-        return loss.norm(self.problem.A, self.problem.mean)
+        norm = loss.norm(self.problem.A, self.problem.mean)
+        return float(self.problem.scale.errors_outside(norm))
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -171,8 +174,8 @@ class Batch:
         if self.watch and self.watch.certifies and records.n_iter[r]:
             kkt = float(records.watched[r])
         return Factorization(
-            W=W,
-            H=H,
+            W=problem.scale.factor_outside(W),
+            H=problem.scale.factor_outside(H),
             errors=records.errors(r),
             n_iter=int(records.n_iter[r]),
             stride=records.every,
@@ -190,7 +193,8 @@ class Batch:
     def certified(self) -> Factorization:
         """The factorization of a batch of one, with the KKT residual where it stands."""
         W, H = self.problem.factors(self.loop.state)
-        loss, penalties = self.problem.loss(self.options), self.options.penalties
+        loss = self.problem.loss(self.options)
+        penalties = self.problem.scale.penalties_inside(self.options.penalties)
         here = Point(self.problem, W, H, loss, penalties, self.loop.carried)
         return replace(self.result(), kkt=float(here.kkt[0]))
 

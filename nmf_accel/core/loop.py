@@ -120,7 +120,8 @@ class Loop:
             self._measure(self.loss.direct())
             return self.advance(count)
         self.at = state, self.done + count  # both at once: Ctrl-C may come between any two
-        return np.concatenate([self.loss.errors(values[:, :1]), others], axis=1)
+        errors = self.problem.scale.errors_outside(self.loss.errors(values[:, :1]))
+        return np.concatenate([errors, others], axis=1)
 
     def back_to(self, iteration: int) -> None:
         """Go back to an iteration of the last chunk, if it went further."""

@@ -18,6 +18,7 @@ from ..options import Options
 from ..starts import INITS, Factors
 from ..types import Array, Library, Squares, State
 from .held import Fixed
+from .scale import Scale
 
 
 def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
@@ -46,6 +47,8 @@ class Problem:
         The components that are held.
     left_out : (R,) array, optional
         The fold of A that each run leaves out.
+    scale : Scale
+        What A was divided by. All else that is here is so, too: the mean, what is held, starts.
     """
 
     backend: Backend
@@ -54,6 +57,7 @@ class Problem:
     mean: float
     fixed: Fixed = field(default_factory=Fixed)
     left_out: Array | None = None
+    scale: Scale = field(default_factory=Scale)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -196,8 +200,8 @@ def factors_of(
 class Point:
     """W (R, m, d) and H (R, d, n) of some runs, over all rows and columns of the data.
 
-    On host or device; what is measured of them is measured once. What the loss carries there is
-    `carried`, if it is at hand.
+    On host or device, as the loop has them, see `Scale`; what is measured of them is measured once.
+    What the loss carries there is `carried`, if it is at hand.
     """
 
     problem: Problem
@@ -214,8 +218,9 @@ class Point:
 
     @cached_property
     def error(self) -> NDArray[np.float64]:
-        """The error of each run, ‖A − W H‖_F for the Frobenius loss: (R,)."""
-        return self.loss.errors(self.loss.whole_value(*self._here))
+        """The error of each run, ‖A − W H‖_F for the Frobenius loss, of the A given: (R,)."""
+        errors = self.loss.errors(self.loss.whole_value(*self._here))
+        return np.asarray(self.problem.scale.errors_outside(errors))
 
     @property
     def held_out(self) -> float | None:
@@ -230,7 +235,7 @@ class Point:
         if not total:
             return None
         error = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))[0]
-        return float(error / np.sqrt(total))
+        return float(self.problem.scale.errors_outside(error / np.sqrt(total)))
 
     @cached_property
     def kkt(self) -> NDArray[np.float64]:

@@ -6,6 +6,8 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..losses import NONE
 from ..options import Options
 from ..solvers import AUTO, Fastest, fastest
@@ -22,6 +24,7 @@ def settle(options: Options, problem: Problem) -> Options:
         If δ is zero in the precision that is computed in.
     """
     options = taken(options, problem)
+    delta_inside(options, problem)
     solver, method = options.solver, options.method
     if method.keeps_zeros and INITS[options.init].has_zeros:
         warnings.warn(
@@ -72,12 +75,29 @@ def why_solver(options: Options, problem: Problem) -> str:
 
 
 def delta_on(options: Options, problem: Problem) -> float:
-    """δ for a problem."""
+    """δ for a problem, as the caller has it."""
+    if options.delta is not None:
+        return options.delta
+    # One that is no number there is still one in the loop, which does not take it from here.
+    found = delta_inside(options, problem) / problem.scale.of_l1
+    return max(found, float(np.finfo(np.float64).smallest_normal))
+
+
+def delta_inside(options: Options, problem: Problem) -> float:
+    """δ for a problem, as the loop has it.
+
+    Raises
+    ------
+    ValueError
+        If it is zero in the precision that is computed in.
+    """
     if options.delta is None:
         delta = options.objective.delta(problem.mean, problem.dtype)
         advice = "scale A, for instance divide it by its maximum"
     else:
-        delta, advice = options.delta, "take a larger one"
+        delta, advice = options.delta * problem.scale.of_l1, "take a larger one"
     if problem.dtype.type(delta) == 0:
-        raise ValueError(f"delta is {delta}, which is zero in {problem.dtype.name}; {advice}")
+        raise ValueError(
+            f"delta is {options.delta or delta}, which is zero in {problem.dtype.name}; {advice}"
+        )
     return delta

@@ -124,6 +124,7 @@ def _components(problem: Problem, given: Given, size: int, axis: int) -> Factor 
         lines = ("rows", "columns")[across]
         raise ValueError(f"{name} has {found.shape[across]} {lines}; it must have {size}, as A has")
     _check(problem, given, RawDense(np.where(unknown, 0, found), get("numpy")), found.shape)
+    found = problem.scale.factor_inside(found)
     with np.errstate(over="ignore"):  # infinite is an answer too
         squares = size * np.nanmax(found, initial=0.0) ** 2
     if not squares < np.finfo(problem.dtype).max:
@@ -145,7 +146,7 @@ def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
 
 
 def checked_factor(problem: Problem, given: Given, shape: tuple[int, int], zero: str = "") -> Array:
-    """A factor that was given: W, H or a start of one; `zero` says why it may not be zero.
+    """A factor that was given, as the loop has it: W, H or a start; `zero`: why it may not be zero.
 
     Raises
     ------
@@ -154,7 +155,8 @@ def checked_factor(problem: Problem, given: Given, shape: tuple[int, int], zero:
     """
     raw = dense(given)
     _check(problem, given, raw, shape, zero)
-    return raw.stored
+    inside: Array = problem.scale.factor_inside(raw.stored)
+    return inside
 
 
 def _check(

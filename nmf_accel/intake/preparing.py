@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..backends import Backend, resolve
 from ..core.problem import Problem
+from ..core.scale import Scale, near_one
 from ..labels import LINES
 from ..losses import FROBENIUS, Loss
 from ..matrices import Frame, Matrix, Raw, RawDense, Side, weigh
@@ -42,16 +44,18 @@ def prepare(
     with chosen.scope(raw.stored):
         if weights is not None and not _anything(raw, weights):
             raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
-        raw, mean = _checked(raw, given, dtype, "so there is nothing to factorize")
+        nothing = "so there is nothing to factorize"
+        raw, mean, scale = _checked(raw, given, dtype, nothing, objective)
         check_for(objective, raw, given.name, weights, given.labels)
         if folds is not None and weights is None:
             weights = _all_known(raw, given.name)
         if weights is not None:
-            return _known(raw, weights, given, chosen, ("row", "column"), folds)
+            known = _known(raw, weights, given, chosen, ("row", "column"), folds)
+            return replace(known, scale=scale)
         if not objective.arranges:
-            return _as_it_is(raw, given.name, chosen, mean)
+            return replace(_as_it_is(raw, given.name, chosen, mean), scale=scale)
         A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
-        return _problem(given.name, chosen, A, frame, mean)
+        return replace(_problem(given.name, chosen, A, frame, mean), scale=scale)
 
 
 def prepare_whole(
@@ -68,19 +72,23 @@ def prepare_whole(
     raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, type(raw))
     with chosen.scope(raw.stored):
-        raw, mean = _checked(raw, given, dtype, "")
+        raw, mean, scale = _checked(raw, given, dtype, "", objective)
         check_for(objective, raw, given.name, weights, given.labels)
         if weights is not None:
-            return _known(raw, weights, given, chosen, ("column",))
-        return _as_it_is(raw, given.name, chosen, mean)
+            return replace(_known(raw, weights, given, chosen, ("column",)), scale=scale)
+        return replace(_as_it_is(raw, given.name, chosen, mean), scale=scale)
 
 
-def _checked(raw: Raw, given: Given, dtype: Any, zero: str) -> tuple[Raw, float]:
-    """The matrix where it lies, so that only what the loop needs is moved, and its mean."""
-    raw = raw.astype(working_dtype(raw.dtype, dtype, given.name))
+def _checked(
+    raw: Raw, given: Given, dtype: Any, zero: str, objective: Loss
+) -> tuple[Raw, float, Scale]:
+    """The matrix where it lies, so that only what the loop needs is moved, its mean and scale."""
+    working = working_dtype(raw.dtype, dtype, given.name)
+    raw, scale = near_one(raw, working, objective)
+    raw = raw.astype(working)
     check_entries(raw, given.name, zero, given.labels)
     xp, (m, n) = raw.library.xp, raw.shape
-    return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n)
+    return raw, float(xp.sum(raw.stored, dtype=xp.float64)) / (m * n), scale
 
 
 def _anything(raw: Raw, weights: Any) -> bool:

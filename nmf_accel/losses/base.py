@@ -39,6 +39,9 @@ class Loss(ABC):
     If so, `whole_value` and `whole_squares` have to account for them.
     """
 
+    degree: float | None = None
+    """The loss of t A and t W H is t^degree times that of A and W H; None if that is not so."""
+
     symbol: ClassVar[str] = "the loss"
     """What `errors` are, in a table or at an axis."""
     blocks_at_once: ClassVar[int] = 2

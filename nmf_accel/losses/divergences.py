@@ -46,6 +46,11 @@ class Divergence(Loss):
     blocks_at_once = 8
 
     @property
+    def degree(self) -> float:  # type: ignore[override]  # a constant elsewhere
+        """The loss grows by the scale to the power β."""
+        return self.beta
+
+    @property
     def takes_sparse(self) -> bool:
         """At β = 1 alone what is zero in A needs P for its sum alone, which its factors tell."""
         return self.beta == 1

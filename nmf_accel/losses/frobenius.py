@@ -43,6 +43,7 @@ class Frobenius(Loss):
 
     symbol = "‖A − WH‖"
     model_type = Quadratic
+    degree = 2.0
     exact = True
     repeatable = True
     by_columns = True

@@ -26,6 +26,7 @@ class WeightedSquares(Loss):
 
     symbol = "√(Σ M (A − WH)²)"
     model_type = Quadratic
+    degree = 2.0
     repeatable = True
     blocks_at_once = 4
 

@@ -50,6 +50,10 @@ class Raw(ABC):
         """It in float32 or float64; itself if it is."""
 
     @abstractmethod
+    def times(self, number: float) -> Raw:
+        """A copy of it, of floats, times a number."""
+
+    @abstractmethod
     def nonzero(self) -> tuple[Index, Index]:
         """Indices of the rows, and of the columns, that are not zero everywhere."""
 
@@ -99,6 +103,9 @@ class RawDense(Raw):
 
     def astype(self, dtype: np.dtype[Any]) -> RawDense:
         return RawDense(self.library.asarray(self.array, dtype), self.library)
+
+    def times(self, number: float) -> RawDense:
+        return RawDense(self.array * number, self.library)
 
     def nonzero(self) -> tuple[Index, Index]:
         kernel = self.library.kernel("nonzero_rows", nonzero_rows)
@@ -156,6 +163,9 @@ class RawSparse(Raw):
         if self.csr.dtype == dtype:
             return self
         return RawSparse(self.csr.astype(dtype), self.library)
+
+    def times(self, number: float) -> RawSparse:
+        return RawSparse(self.csr * number, self.library)
 
     def by_columns(self) -> Any:
         """It as CSC."""

@@ -18,7 +18,7 @@ from ..backends import get
 from ..core import Point, Problem, shuffled_batch
 from ..factorize import factorize
 from ..intake import Given, prepare, prepare_whole
-from ..losses import Penalty, loss_called
+from ..losses import loss_called
 from ..options import Options
 from ..projection import solve
 from ..results import Factorization
@@ -120,6 +120,9 @@ def shuffled(
 
 def with_exact(problem: Problem, options: Options, result: Factorization) -> Factorization:
     """A factorization with the H that is best for its W, and the error with that at the end."""
-    near = solve(problem, result.W, Penalty(options.l1_H, options.l2_H), near=result.H)
-    error = Point(problem, result.W[None, ...], near[None, ...], options.objective).error
-    return replace(result, H=near, errors=np.append(result.errors, error))
+    scale, (on_H, _) = problem.scale, problem.scale.penalties_inside(options.penalties)
+    W, H = map(scale.factor_inside, (result.W, result.H))
+    near = solve(problem, W, on_H, near=H)
+    error = Point(problem, W[None, ...], near[None, ...], options.objective).error
+    found = scale.factor_outside(near)
+    return replace(result, H=found, errors=np.append(result.errors, error))

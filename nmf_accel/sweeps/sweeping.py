@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from ..core import Problem, record, settle
+from ..core import Problem, Scale, record, settle
 from ..intake import Given, fingerprint, hold, prepare, prepare_whole
 from ..losses.frobenius import residual2
 from ..matrices import Matrix
@@ -139,6 +139,7 @@ class Reference:
 
     A: Matrix
     given: Given
+    scale: Scale
 
     @classmethod
     def of(cls, reference: Any, problem: Problem, beside: Given) -> Reference:
@@ -155,12 +156,15 @@ class Reference:
             raise TypeError("reference is a masked array; all of it must be known")
         if prepared.shape != problem.shape:
             raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
-        return cls(prepared.A, given)
+        return cls(prepared.A, given, prepared.scale)
 
     def error(self, result: Factorization) -> float:
         """‖reference − W H‖_F; the factors are arrays of the backend."""
-        error2 = residual2(self.A, result.W.mT[None, ...], result.H[None, ...])
-        return float(np.sqrt(self.A.library.to_numpy(error2)[0]))
+        W, H = map(self.scale.factor_inside, (result.W, result.H))
+        error = np.sqrt(
+            self.A.library.to_numpy(residual2(self.A, W.mT[None, ...], H[None, ...]))[0]
+        )
+        return float(self.scale.errors_outside(error))
 
 
 @dataclass(repr=False)

@@ -72,10 +72,11 @@ def nmf(
     tol : float
         With ``stop='error'``, stop when, over `check_every` iterations, the error fell by less
         than `tol` times the error of the start, as scikit-learn's 'mu' does; with
-        ``stop='kkt'``, when the norm of the projected gradient is at most `tol` times that of
-        the start; with ``stop='descent'``, when the sum of the projected gradients that
-        coordinate descent met on its way is at most `tol` times that of the first iteration, as
-        scikit-learn's 'cd' does (at every iteration: `check_every` 1). 0 never stops.
+        ``stop='kkt'``, when the KKT residual (``result.kkt``) is at most `tol`, wherever the run
+        began: 1e-3 and 1e-4 are usual, see ``docs/stopping.md``; with ``stop='descent'``, when
+        the sum of the projected gradients that coordinate descent met on its way is at most `tol`
+        times that of the first iteration, as scikit-learn's 'cd' does (at every iteration:
+        `check_every` 1). 0 never stops.
     check_every : int
         Iterations between two checks of `tol` and two calls of `callback`.
     delta : float, optional

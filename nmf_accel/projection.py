@@ -161,6 +161,7 @@ def project(
             if objective.on(problem.A).exact:
                 inside, _ = problem.scale.penalties_inside((penalty, NONE))
                 H = problem.scale.factor_outside(solve(problem, W, inside))
+                H = problem.backend.asarray(H, problem.dtype)
             else:
                 solver = FASTEST if objective.exact else COMMON["solver"].default
                 limits: dict[str, Any] = {"tol": tol, "max_iter": max_iter, "solver": solver}
@@ -170,7 +171,9 @@ def project(
 
 
 def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = None) -> Array:
-    """H (d, n) for W (m, d), on the device; warns if it is not accurate; as the loop has them.
+    """H (d, n) for W (m, d), in float64 on the device, as the loop has them.
+
+    Warns if it is not accurate.
 
     It is looked for from an H `near` it, if there is one and the solution is unique, beyond
     rounding; or from H = 0.
@@ -198,7 +201,10 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
             "take a smaller rank or an l2 > 0",
             stacklevel=3,
         )
-    return _in_dtype(problem, H, size, largest)
+    found = H / size * largest
+    _check_range(problem, H, found)
+    solution: Array = found[0, ...]
+    return solution
 
 
 def even(problem: Problem, W: Array, penalty: Penalty) -> tuple[Array, Array, Array]:
@@ -224,10 +230,10 @@ def even(problem: Problem, W: Array, penalty: Penalty) -> tuple[Array, Array, Ar
     return G, N / size, size * unit
 
 
-def _in_dtype(problem: Problem, H: Array, size: Array, largest: Array) -> Array:
-    """H as it is of the W and A that were given, in the dtype that is asked for."""
-    backend, xp, limits = problem.backend, problem.backend.xp, np.finfo(problem.dtype)
-    found = H / size * largest
+def _check_range(problem: Problem, H: Array, found: Array) -> None:
+    """Hold what is `found` against the dtype asked for; H is the same, of unit columns."""
+    xp, limits = problem.backend.xp, np.finfo(problem.dtype)
+    found = problem.scale.factor_outside(found)
     if not float(xp.max(found)) <= float(limits.max):
         raise ValueError(
             f"W is so small beside A that H overflows {limits.dtype}; divide A by its maximum, or "
@@ -240,7 +246,6 @@ def _in_dtype(problem: Problem, H: Array, size: Array, largest: Array) -> Array:
             "W by its maximum",
             stacklevel=4,
         )
-    return backend.asarray(found, problem.dtype)[0, ...]
 
 
 def approach(problem: Problem, W: Array, options: Options) -> Array:

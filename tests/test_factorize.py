@@ -67,10 +67,10 @@ def test_results_may_be_written_to(backend):
 
 @pytest.mark.parametrize("tol", [0, 1e-4])
 def test_overflow_on_the_way_is_an_error_not_a_result(backend, tol):
-    A = (1e17 * GOOD).astype(np.float32)
-    starts = {"W0": np.full((3, 2), 1e-15), "H0": np.full((2, 4), 1e10)}  # δ = 1e-9 rules at first
+    A = (1e6 * GOOD).astype(np.float32)
+    starts = {"W0": np.full((3, 2), 1e-24), "H0": np.full((2, 4), 1e18)}
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="overflowed float32"):
-        run(A, backend=backend, delta=1e-9, tol=tol, **starts)
+        run(A, backend=backend, delta=1e-30, tol=tol, **starts)
 
 
 def test_interrupted_keeps_what_there_is(backend):

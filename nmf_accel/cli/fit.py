@@ -186,7 +186,7 @@ def echo_summary(result: Factorization, written: list[Path], removed: list[Path]
     rows = [
         [f"error {symbol_of(result.settings)}", f"{result.error:.8g}"],
         ["relative error", f"{result.relative_error:.6g}"],
-        ["KKT residual", f"{result.kkt:.3g} of the start's"],
+        ["KKT residual", f"{result.kkt:.3g}"],
         [
             "solver",
             solver_of(result.settings) + f", {result.dead} dead components" * (result.dead > 0),

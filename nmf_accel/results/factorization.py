@@ -41,8 +41,13 @@ class Factorization:
     norm : float
         ‖A‖_F; of another loss, √(2 D) where W H is the mean of A everywhere.
     kkt : float, optional
-        ‖projected gradient‖ at W, H, relative to that of the start: 0 at a stationary point.
-        A sweep gives it with ``stop='kkt'`` only, as it was in the middle of the last iteration.
+        The KKT residual at W, H: ‖projected gradient‖ relative to its parts that come from the
+        data, √(‖WᵀA‖² + ‖AHᵀ‖²) for least squares, with components balanced (‖W_k‖ = ‖H_k‖). 0 at a
+        stationary point; neither the start, nor the scale of A, nor how the size is shared between
+        W and H matters. An entry that is positive counts by what it could gain on its way to zero
+        (``docs/stopping.md``). Files of versions before this one have it relative to that of the
+        start: see ``settings["versions"]``. A sweep gives it with ``stop='kkt'`` only, as it was in
+        the middle of the last iteration.
     converged : bool
         Whether `tol` was met.
     stopped_because : str

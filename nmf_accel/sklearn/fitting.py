@@ -124,5 +124,5 @@ def with_exact(problem: Problem, options: Options, result: Factorization) -> Fac
     W, H = map(scale.factor_inside, (result.W, result.H))
     near = solve(problem, W, on_H, near=H)
     error = Point(problem, W[None, ...], near[None, ...], options.objective).error
-    found = scale.factor_outside(near)
+    found = problem.backend.asarray(scale.factor_outside(near), problem.dtype)
     return replace(result, H=found, errors=np.append(result.errors, error))

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import require_or_skip
+from toys import KullbackLeibler
 
 from nmf_accel import backends, nmf
+from nmf_accel.intake import Given, prepare
 
 GOOD = np.arange(1.0, 13.0).reshape(3, 4)
 INF = np.inf
@@ -34,8 +36,6 @@ BAD_ENTRIES = [
     (with_entries(r1c1=-1, r2c2=np.nan, r0c1=INF), r"A has 1 NaN entry, first at \(2, 2\)"),
     (with_entries("int64", r1c1=-3), r"A has 1 negative entry, first at \(1, 1\): -3.0"),
     (np.zeros((3, 2)), "A is zero everywhere, so there is nothing to factorize"),
-    (np.full((2, 2), 1e200), "the squares of A's entries overflow float64; divide A by its max"),
-    (np.full((2, 2), 1e30, np.float32), "the squares of A's entries overflow float32"),
 ]
 
 
@@ -44,6 +44,22 @@ BAD_ENTRIES = [
 def test_bad_entries(backend, A, message):
     with pytest.raises(ValueError, match=message):
         run(A, backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("A", "message"),
+    [
+        (
+            np.full((2, 2), 1e200),
+            "squares of A's entries overflow float64; divide A by its max",
+        ),
+        (np.full((2, 2), 1e-30, np.float32), "squares of A's entries underflow float32"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_a_loss_without_a_degree_takes_no_extreme_scale(A, message):
+    with pytest.raises(ValueError, match=message):
+        prepare(Given(A), backend="numpy", objective=KullbackLeibler())
 
 
 @pytest.mark.parametrize(("A", "message"), BAD_ENTRIES[:5])

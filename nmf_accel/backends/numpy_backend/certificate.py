@@ -58,9 +58,34 @@ def summed(x: Floats, y: Floats) -> NDArray[np.float64]:
         return np.asarray(np.vecdot(x, y))
     total = np.zeros(x.shape[:-1])
     for k in range(0, x.shape[-1], AT_ONCE):  # copies of all would not stay in cache
-        one, other = (z[..., k : k + AT_ONCE].astype(np.float64) for z in (x, y))
+        one = x[..., k : k + AT_ONCE].astype(np.float64)
+        other = one if y is x else y[..., k : k + AT_ONCE].astype(np.float64)
         total += np.vecdot(one, other)
     return total
+
+
+def balanced_residual(
+    backend: Backend, of_H: Squares, of_W: Squares, least: float
+) -> NDArray[np.float64]:
+    """The KKT residual, (R,), in as few operations as it takes: its arrays are small."""
+    h, w = np.sqrt(of_H.factor), np.sqrt(of_W.factor)
+    p = h * w
+    bound = (least / p.shape[-1]) * p.sum(axis=-1, keepdims=True)
+    p = np.maximum(p, np.where(bound > 0, bound, 1.0), out=p)
+    on_H, on_W = weights(p, h, w), weights(p, w, h)
+    violation, data = (
+        np.vecdot(on_H, x) + np.vecdot(on_W, y)
+        for x, y in ((of_H.violation, of_W.violation), (of_H.data, of_W.data))
+    )
+    return np.asarray(np.sqrt(violation / np.where(data == 0, 1.0, data)))
+
+
+def weights(p: Floats, own: Floats, other: Floats) -> Floats:
+    """By what squares of a gradient are multiplied where both norms become √p."""
+    alive = other > 0
+    if alive.all():
+        return p / other**2
+    return np.where(alive, p / np.where(alive, other, 1.0) ** 2, own**2 / p)
 
 
 def least_squares_certificate(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...types import Index
 from ..base import Backend
 from . import threads
-from .certificate import least_squares_certificate, squares_of_rows
+from .certificate import balanced_residual, least_squares_certificate, squares_of_rows
 from .divergences import divergence_parts, rest_parts
 from .shared import in_parts
 
@@ -163,6 +163,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "solve_passive": solve_passive,
     "nonzero_rows": nonzero_rows,
     "squares_of_rows": squares_of_rows,
+    "balanced_residual": balanced_residual,
     "least_squares_certificate": least_squares_certificate,
     "divergence_parts": divergence_parts,
     "weighted_divergence_parts": divergence_parts,

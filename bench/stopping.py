@@ -106,5 +106,5 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    here = Path(__file__).parent / "results" / "cpu-2026-11-29-stopping.json"
+    here = Path(__file__).parent / "results" / "stopping-2026-11-29.json"
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else here)

@@ -68,14 +68,14 @@ def balanced_residual(
     backend: Backend, of_H: Squares, of_W: Squares, least: float
 ) -> NDArray[np.float64]:
     """The KKT residual, (R,), in as few operations as it takes: its arrays are small."""
-    h, w = np.sqrt(of_H.factor), np.sqrt(of_W.factor)
+    first, second = ([np.asarray(x) for x in half] for half in (of_H, of_W))
+    h, w = np.sqrt(first[2]), np.sqrt(second[2])
     p = h * w
     bound = (least / p.shape[-1]) * p.sum(axis=-1, keepdims=True)
     p = np.maximum(p, np.where(bound > 0, bound, 1.0), out=p)
     on_H, on_W = weights(p, h, w), weights(p, w, h)
     violation, data = (
-        np.vecdot(on_H, x) + np.vecdot(on_W, y)
-        for x, y in ((of_H.violation, of_W.violation), (of_H.data, of_W.data))
+        np.vecdot(on_H, x) + np.vecdot(on_W, y) for x, y in zip(first[:2], second[:2], strict=True)
     )
     return np.asarray(np.sqrt(violation / np.where(data == 0, 1.0, data)))
 
@@ -84,7 +84,8 @@ def weights(p: Floats, own: Floats, other: Floats) -> Floats:
     """By what squares of a gradient are multiplied where both norms become √p."""
     alive = other > 0
     if alive.all():
-        return p / other**2
+        share: Floats = p / other**2
+        return share
     return np.where(alive, p / np.where(alive, other, 1.0) ** 2, own**2 / p)
 
 

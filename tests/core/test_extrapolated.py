@@ -17,7 +17,7 @@ from reference import kkt_residual, squares
 from toys import ToyBackend
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.core import Extrapolated, Loop, bytes_needed, extrapolated_of
+from nmf_accel.core import Batch, Extrapolated, Loop, bytes_needed, extrapolated_of
 from nmf_accel.core.extrapolated import FIRST, PACE, Momentum, judged
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, NONE, Penalty
@@ -389,3 +389,18 @@ def test_at_any_scale_the_same_steps_are_taken():
     options = {"solver": "hals", "extrapolate": True, "max_iter": 60, "backend": "numpy"}
     one, other = (nmf(small * scale, 4, **options) for scale in (1.0, 2.0**266))
     np.testing.assert_allclose(other.errors / other.norm, one.errors / one.norm, rtol=1e-12)
+
+
+def test_it_is_also_where_models_hold_at_one_point_alone():
+    """Of weighted least squares: the model with which H was moved is that of where it was."""
+    A = noisy()
+    M = np.random.default_rng(5).random(A.shape)
+    problem = prepare(Given(A, weights=M), "float64", "numpy")
+    starts = (x[None] for x in problem.draw(4, 0, "random"))
+    loop = Batch(problem, Options(rank=4, stop="kkt", **HALS), *starts).loop
+    for _ in range(3):
+        ahead = loop.state[2]
+        kkt = loop.advance(1)[0, 1, 0]
+        between = loop.state[0]  # every one of these steps is taken
+        expected = kkt_residual(ahead[0].T, between[0], squares(A, M), M)
+        assert kkt == pytest.approx(expected, rel=1e-8)

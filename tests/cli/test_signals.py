@@ -222,10 +222,12 @@ def test_one_that_nothing_could_be_raised_of_comes_again(monkeypatch):
         Closed()
         time.sleep(10)
 
+    started = time.monotonic()
     monkeypatch.setattr("nmf_accel.cli.bench.compare", work)
     done = CliRunner().invoke(main, WORK["bench"][1])
     assert done.exit_code == 143
     assert len(done.stderr.strip().splitlines()) == 1
+    assert time.monotonic() - started < 8
 
 
 def test_an_error_that_a_library_makes_of_it_is_no_mistake_of_the_user(monkeypatch):

@@ -92,6 +92,19 @@ def test_a_plan_term_by_term():
     assert of(tall, **solver) == of_factors + (RUNS * 3 * RANK**2 + more + 2 * entries) * 8
 
 
+def test_what_a_rule_keeps_is_counted():
+    scratch = Options(rank=RANK, solver="bpp").method.scratch(RUNS, RANK, N)
+    assert of(solver="bpp") - of(solver="mu") == 8 * scratch > 0
+
+
+def test_a_block_has_a_least_height(monkeypatch):
+    kind, plain = type(backends.get("numpy")), of(solver="hals")
+    monkeypatch.setattr(kind, "block_entries", property(lambda self: 10))
+    problem, _ = prepared(DENSE, "float64", {})
+    least = RUNS * N * problem.A.least_block(M)
+    assert plain - of(solver="hals") == 8 * 2 * (RUNS * M * N - least)
+
+
 def test_a_walk_has_a_least_space_for_each_thread(monkeypatch):
     small, how = SOME[:20, :30], {"missing": np.nan}
     before = of(small, how=how)

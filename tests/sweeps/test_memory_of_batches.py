@@ -146,7 +146,7 @@ def test_a_device_that_is_fuller_than_it_seemed(backend, sprites, cupy, ledger, 
         return start(self, runs, size)
 
     monkeypatch.setattr(packing.Packing, "start", noted)
-    monkeypatch.setattr(packing, "runs_per_batch", lambda problem, run, count, memory: count)
+    monkeypatch.setattr(packing, "runs_per_batch", lambda problem, run, count, *more: count)
     backends.get(backend).release_memory()
     free, total = cupy.cuda.Device().mem_info
     monkeypatch.setattr(ledger.machine, "memory", total - free + A.nbytes + one)

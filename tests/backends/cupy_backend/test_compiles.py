@@ -11,7 +11,7 @@ from nmf_accel.backends.cupy_backend import sources
 
 KERNELS = {
     *("descend", "products", "violation", "goes_on", "triangles", "systems", "record"),
-    "divergence",
+    *("squares", "mean_curvature", "residual", "divergence"),
 }
 MANY = "".join(f"double x{k} = p[{k}];" for k in range(300))
 SPILLING = f"""extern "C" __global__ void __launch_bounds__(1024) f(volatile double* p) {{

@@ -19,14 +19,9 @@ from .solvers import ANY, AUTO, SOLVERS, Quiet, Solver, Telling, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
 
-MOST_ITERATIONS = 10**9
-"""Their history takes 8 GB."""
-MOST_COMPONENTS = 10**9
-"""No memory holds as many, and arithmetic with sizes is still exact."""
+MOST_ITERATIONS = MOST_COMPONENTS = 10**9  # a history of 8 GB; more than any memory holds
 MOST_REPEATS = 10**4
-"""No half-step needs as many."""
-MOST_BETA = 20
-"""β of a β-divergence: W H, which may vary by 1e9, is taken to this power and more."""
+MOST_BETA = 20  # W H, which may vary by 1e9, is taken to this power and more
 
 
 @dataclass(frozen=True)
@@ -105,11 +100,10 @@ class Option:
 
 
 def whole(default: Any, help: str, least: int, most: int | None = None) -> Option:
-    """A whole number, at least so large, and at most."""
+    """A whole number, from `least` to `most`."""
     if most is None:
         return Option(default, help, int, f"at least {least}", low=least)
-    must = f"at least {least}, and at most {most:,}"
-    return Option(default, help, int, must, low=least, high=most + 1)
+    return Option(default, help, int, f"at least {least}, and at most {most:,}", least, most + 1)
 
 
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:

@@ -29,6 +29,17 @@ def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
     return dtype
 
 
+def is_number(x: Any) -> bool:
+    """Whether a float can be made of a number; of an integer beyond 1.8e308 none can."""
+    if not isinstance(x, (int, float, np.number)) or np.iscomplexobj(x):
+        return False
+    try:
+        float(x)
+    except OverflowError:
+        return False
+    return True
+
+
 CURES = {("A", "NaN"): "missing=np.nan (--missing nan) leaves them out"}
 """What to do about entries of a dense matrix, by its name and what is wrong with them."""
 

@@ -17,6 +17,7 @@ from ..matrices import Frame, Raw, RawDense, RawSparse, Side
 from ..options import choice
 from ..results import Factorization
 from ..types import Array, Index
+from .checks import is_number
 from .raws import as_raw
 
 ZEROS = choice("zero", "What a sparse matrix does not store.", ("zero", "missing"))
@@ -234,7 +235,7 @@ def weighed(given: Given) -> tuple[Raw, Any]:
         return _observed(given, raw), 1.0
     masked = np.ma.getmask(passed) if isinstance(passed, np.ma.MaskedArray) else np.ma.nomask
     missing = given.missing
-    if missing is not None and not _is_number(missing):
+    if missing is not None and not is_number(missing):
         raise TypeError(f"missing is {missing!r}; it must be a number, such as NaN")
     if missing is None and given.weights is None and masked is np.ma.nomask:
         return raw, None
@@ -258,17 +259,6 @@ def weighed(given: Given) -> tuple[Raw, Any]:
             return raw, None
         A = xp.where(M > 0, A, xp.zeros_like(A))
     return RawDense(A, library), M
-
-
-def _is_number(x: Any) -> bool:
-    """Whether a float can be made of a number; of an integer beyond 1.8e308 none can."""
-    if not isinstance(x, (int, float, np.number)) or np.iscomplexobj(x):
-        return False
-    try:
-        float(x)
-    except OverflowError:
-        return False
-    return True
 
 
 def _observed(given: Given, raw: Raw) -> Raw:

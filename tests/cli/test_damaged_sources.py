@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 import pytest
-from damaged_sources import damaged, odd, told_of, wrong_with
+from damaged_sources import damaged, told_of, wrong_with
+from odd_sources import odd
 
 COUNT = 340
 

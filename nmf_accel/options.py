@@ -101,9 +101,8 @@ class Option:
 
 def whole(default: Any, help: str, least: int, most: int | None = None) -> Option:
     """A whole number, from `least` to `most`."""
-    if most is None:
-        return Option(default, help, int, f"at least {least}", low=least)
-    return Option(default, help, int, f"at least {least}, and at most {most:,}", least, most + 1)
+    must = f"at least {least}" + (f", and at most {most:,}" if most else "")
+    return Option(default, help, int, must, least, most + 1 if most else math.inf)
 
 
 def choice(default: str, help: str, *tables: Iterable[str]) -> Option:

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,9 @@ TEMPORARY = r"\.(?:{})\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})"
 """What `atomic_write` calls a file of that name meanwhile; former versions took 8 characters."""
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 """What file systems answer that cannot sync a folder."""
+OURS, HOUR = r".+\.(?:csv|html|json|npz|parquet|png|svg|tsv)", 3600
+"""Names of files that are written without a lock, and the seconds after which what is left of one
+is nobody's: a writer that lives writes to its file again and again."""
 
 
 @contextmanager
@@ -57,13 +61,26 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder and those above it, if they are not there; their names are on the disk then."""
+    """Make a folder to write to, and those above it, if they are not there.
+
+    Their names are on the disk then, and what writers that were killed left in it is gone.
+    """
     whole = Path(path).absolute()
     made = [folder for folder in (whole, *whole.parents) if not folder.exists()]
     whole.mkdir(parents=True, exist_ok=True)
     for folder in reversed(made):
         sync_folder(folder.parent)
+    _sweep_away(whole)
     return Path(path)
+
+
+def _sweep_away(folder: Path) -> None:
+    """Remove what is left of files that nobody has written to for an hour."""
+    with suppress(PermissionError):  # a folder may be written, but not read
+        for file in left_behind(folder, OURS):
+            with suppress(OSError):  # it is in nobody's way
+                if time.time() - file.stat().st_mtime > HOUR:
+                    file.unlink()
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:

@@ -178,3 +178,14 @@ def test_only_files_are_opened_and_nothing_is_waited_for(tmp_path):
         assert file.read() == b"content"
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "nothing")
+
+
+def test_a_folder_to_write_to_is_rid_of_what_was_left_an_hour_ago(tmp_path):
+    names = {".W.csv.0123456789abcdef": 3700, ".H.csv.0123456789abcdef": 3500}
+    names |= {".mine.0123456789abcdef": 9999, ".W.csv.more": 9999}
+    for name, age in names.items():
+        (tmp_path / name).write_bytes(b"x")
+        then = (tmp_path / name).stat().st_mtime - age
+        os.utime(tmp_path / name, (then, then))
+    make_folder(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == names.keys() - {".W.csv.0123456789abcdef"}

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..factorize import nmf
+from ..files import make_folder
 from ..intake import fingerprint
 from ..losses import symbol_of
 from ..options import Options, declared
@@ -98,7 +99,7 @@ def fit(
     if not as_json:  # at once: a wrong guess should not cost the time of a run
         echo_taken(data, "data  ")
         echo_given()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     show = sys.stderr.isatty() if progress is None else progress
     interrupted = False
     try:

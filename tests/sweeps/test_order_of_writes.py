@@ -64,8 +64,8 @@ def test_a_new_folder_is_on_the_disk_with_its_files_the_head_last(tmp_path, even
     above = tmp_path.name + "/"
     sweep(A, [2], 1, store=tmp_path / "x" / "s", keep="none", **RUN)
     assert events == [
-        *(("make", "x/"), ("make", "s/"), ("make", "factors/")),
-        *(("sync", above), ("sync", "x/"), ("sync", "s/")),
+        *(("make", "x/"), ("make", "s/"), ("sync", above), ("sync", "x/")),
+        *(("make", "factors/"), ("sync", "s/")),
         *written("runs.jsonl", "s"),
         *written("sweep.json", "s"),
         ("sync", "runs.jsonl"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +14,6 @@ from .lock import Lock
 HEAD, LOG, FACTORS, LOCK = "sweep.json", "runs.jsonl", "factors", "sweep.lock"
 OURS = r"sweep\.json|runs\.jsonl"
 """Files that are written under the lock alone, so that what is left of them is nobody's."""
-PICTURES, HOUR = r"sweep\.(?:png|svg)", 3600
-"""Files that are drawn without it; what is left of them is nobody's after a while, in seconds."""
 
 
 @contextmanager
@@ -29,6 +26,7 @@ def locked(path: Path) -> Iterator[Lock]:
         If another process writes to it, or it cannot be written.
     """
     try:
+        make_folder(path)
         make_folder(path / FACTORS)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error}") from error
@@ -39,10 +37,6 @@ def locked(path: Path) -> Iterator[Lock]:
 
 def _sweep_away(path: Path) -> None:
     """Remove the temporary files of writers that were killed; nobody else holds the lock."""
-    litter = [*left_behind(path, OURS), *left_behind(path / FACTORS, NAME.pattern)]
-    for file in left_behind(path, PICTURES):
-        with suppress(OSError):
-            litter += [file] * (time.time() - file.stat().st_mtime > HOUR)
-    for file in litter:
+    for file in (*left_behind(path, OURS), *left_behind(path / FACTORS, NAME.pattern)):
         with suppress(OSError):  # it is in nobody's way
             file.unlink()

@@ -22,7 +22,7 @@ from .kept import NAME, UNREADABLE, Seal, fault_in
 from .lines import Line
 from .lock import Lock
 from .log import Found, Log
-from .rows import KEEP, Key, Row
+from .rows import KEEP, Key, Row, key_of
 
 AGAIN = "the same sweep into this folder does that run again"
 
@@ -199,8 +199,11 @@ class Store:
         for key, factorization in factorizations.items():
             factorization.save(self.factors(*key))
             seals[key] = Seal.of(self.factors(*key))
-        found = [Line(row, self.head.digest) for row in rows]
-        new = {line.key: Line(line.row, line.settings, seals.get(line.key)) for line in found}
+        found = [Line(row, self.head.digest, seals.get(key_of(row))) for row in rows]
+        # Those with factors first: of lines of which a crash leaves the first ones alone, the best
+        # is then among these.
+        found.sort(key=lambda line: line.seal is None)
+        new = {line.key: line for line in found}
         if new.keys() & self.lines.keys():
             self.log.write([*{**self.lines, **new}.values()])
         else:

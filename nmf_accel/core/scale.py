@@ -17,7 +17,8 @@ from ..matrices import Raw
 from ..types import Array
 
 FAR = {"float32": 24, "float64": 200}
-"""Binary orders from 1 within which the largest entry of A may lie as it is."""
+"""Binary orders from 1 within which the largest entry of A may lie as it is, to the power of half
+the loss's degree, if that is more."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def near_one(raw: Raw, dtype: np.dtype[Any], loss: Loss) -> tuple[Raw, Scale]:
     if loss.degree is None or entries.shape[0] == 0:
         return raw, Scale()
     largest = float(xp.max(entries))
-    if not 0 < largest < math.inf or abs(math.log2(largest)) <= FAR[dtype.name]:
+    if not 0 < largest < math.inf or _far(largest, loss.degree) <= FAR[dtype.name]:
         return raw, Scale()
     if not float(xp.min(entries)) >= 0:
         return raw, Scale()
@@ -94,3 +95,8 @@ def near_one(raw: Raw, dtype: np.dtype[Any], loss: Loss) -> tuple[Raw, Scale]:
     wide = raw if str(entries.dtype).endswith("float32") else raw.astype(np.dtype("float64"))
     half = math.ldexp(1.0, -order)  # twice, since its square may not be a number of the dtype
     return wide.times(half).times(half), Scale(order, loss.degree)
+
+
+def _far(largest: float, degree: float) -> float:
+    """How many binary orders from 1 it is, or that its power is of which a loss is made."""
+    return abs(math.log2(largest)) * max(degree / 2, 1.0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nmf_accel import nmf
+from nmf_accel.core.scale import FAR
 
 KINDS = {
     "plain": lambda chance, m, n: chance.random((m, n)),
@@ -30,8 +31,8 @@ KINDS = {
     "one entry": lambda chance, m, n: np.eye(m, n) * (np.arange(m) == 0)[:, None],
 }
 SCALES = {
-    "float64": (-60, -12, -3, 0, 0, 0, 0, 3, 12, 60),
-    "float32": (-6, -3, 0, 0, 0, 3, 6),
+    "float64": (-120, -60, -12, -3, 0, 0, 0, 0, 3, 12, 60, 120),
+    "float32": (-18, -12, -6, -3, 0, 0, 0, 3, 6, 12, 18),
 }
 SHAPES = {"jax": [(7, 5)]}
 """Of backends that compile for each shape; others get any."""
@@ -93,8 +94,6 @@ def drawn(seed, backend):
     A[0, 0] += not A.any()
     scale = 10.0 ** chance.choice(SCALES[dtype])
     beta = float(chance.choice([2, 2, 2, 2, 2, 1, 1, 0, 1.5, 3]))
-    if beta > 2 and dtype == "float32":
-        scale = 1.0  # P^3 of the least P leaves float32 elsewhere
     solver = str(chance.choice(["mu", "hals", "bpp", "apg", "auto"])) if beta == 2 else "mu"
     if beta == 0:
         A = A + 1e-3 * A.mean()
@@ -173,7 +172,9 @@ def floor_of(run):
     if run.beta >= 1:
         return 1e-9 * A.mean()
     most = float(np.finfo(run.dtype).max) ** (-0.75 / (2 - run.beta))
-    return max(1e-9 * A.min(), most / run.scale)
+    # What is far from 1 is computed near it.
+    far = abs(np.log2(run.A.max(initial=0, where=np.isfinite(run.A)))) > FAR[run.dtype]
+    return max(1e-9 * A.min(), most / (1 if far else run.scale))
 
 
 def divergence(A, P, beta, floor):

@@ -131,3 +131,10 @@ def test_data_of_usual_scale_is_not_copied(monkeypatch):
     monkeypatch.setattr(RawDense, "times", copied)
     for order in (-23, 0, 23):
         nmf(times(A, order, "float32"), 2, max_iter=1, backend="numpy")
+
+
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**18])
+def test_a_loss_of_a_high_degree_leaves_float32_sooner(scale):
+    A = np.eye(21, 9, dtype=np.float32)  # in whose zeros W H is small, and its cube smaller
+    one, other = (nmf(A * x, 8, loss=3, max_iter=60, backend="numpy") for x in (1, scale))
+    np.testing.assert_allclose(other.errors / scale**1.5, one.errors, rtol=1e-5)

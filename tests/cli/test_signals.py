@@ -105,7 +105,8 @@ def test_at_any_moment(given, number, tmp_path, monkeypatch):
             signal.raise_signal(number)
 
     struck = 0
-    for k, at in enumerate(np.linspace(300, whole, 7).astype(int)):
+    # Not at its last calls, when all is done.
+    for k, at in enumerate(np.linspace(300, 0.98 * whole, 7).astype(int)):
         left = int(at)
         sys.setprofile(strike)
         try:

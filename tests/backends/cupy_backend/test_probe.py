@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmf_accel import backends, nmf, sweep
-from nmf_accel.backends.cupy_backend import CupyBackend, kernels
+from nmf_accel.backends.cupy_backend import CupyBackend, kernels, sums
 from nmf_accel.backends.cupy_backend.cublas import Blas, check
 
 pytestmark = pytest.mark.standin
@@ -28,7 +28,7 @@ class TestProbe:
         import cupyx.scipy.sparse
 
         owner, name = {
-            "raw kernel": (kernels, "raw"),
+            "raw kernel": (sums, "raw"),
             "elementwise": (cupy.ElementwiseKernel, "__call__"),
             "cuBLAS": (Blas, "matmul"),
             "solve": (Blas, "solve"),

@@ -255,7 +255,8 @@ def factorize(
                 raise
             batch.loop.back_to(records.iteration)  # it may have come before that was recorded
             records.stop(f"interrupted after {records.iteration} of {options.max_iter} iterations")
-            raise Interrupted(finish()) from None
+            result = finish()
+            raise Interrupted(result, result.stopped_because) from None
 
 
 def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:

@@ -13,8 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-TEMPORARY = r"\.(?:{})\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})"
-"""What `atomic_write` calls a file of that name meanwhile; former versions took 8 characters."""
+TEMPORARY = r"\.(?:{})\.[0-9a-f]{{16}}"
+"""What `atomic_write` calls a file of that name meanwhile."""
+FORMER = r"\.(?:{})\.(?:[0-9a-f]{{16}}|[a-z0-9_]{{8}})"
+"""The same, and what former versions called it; others may call their own files so."""
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 """What file systems answer that cannot sync a folder."""
 OURS, HOUR = r".+\.(?:csv|html|json|npz|parquet|png|svg|tsv)", 3600
@@ -102,7 +104,7 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         raise
 
 
-def left_behind(folder: str | os.PathLike[str], names: str) -> list[Path]:
+def left_behind(folder: str | os.PathLike[str], names: str, called: str = TEMPORARY) -> list[Path]:
     """The temporary files in a folder of writers that were killed.
 
     Parameters
@@ -110,8 +112,10 @@ def left_behind(folder: str | os.PathLike[str], names: str) -> list[Path]:
     folder : path
     names : str
         A regular expression for the names that the files were to have.
+    called : {TEMPORARY, FORMER}
+        What they are called meanwhile.
     """
-    pattern = re.compile(TEMPORARY.format(names))
+    pattern = re.compile(called.format(names))
     with os.scandir(folder) as entries:
         return [
             Path(entry.path)

@@ -100,18 +100,18 @@ def fit(
         echo_taken(data, "data  ")
         echo_given()
     make_folder(out)
-    show = sys.stderr.isatty() if progress is None else progress
-    interrupted = False
-    try:
-        result = nmf(data, progress=show, **options)
-    except Interrupted as stop:
-        result, interrupted = stop.result, True
     about = {
         "data": data.name,
         "taken": taken(data),
         "n_images": data.A.shape[1],
         "data_sha256": fingerprint(data.A),
     }
+    show = sys.stderr.isatty() if progress is None else progress
+    interrupted = False
+    try:
+        result = nmf(data, progress=show, **options)
+    except Interrupted as stop:
+        result, interrupted = stop.result, True
     result = replace(result, settings={**result.settings, **about})
     before = tables_in(out)
     # Tables before pictures, which are what may fail, and can be drawn again.
@@ -148,9 +148,13 @@ def remove(before: list[Path], written: list[Path]) -> list[Path]:
 
 
 def write_factors(result: Factorization, out: Path) -> Path:
-    """Write the factorization; its path."""
+    """Write the factorization, also where Ctrl-C comes meanwhile; its path."""
     path = out / FACTORS
-    result.save(path)
+    try:
+        result.save(path)
+    except KeyboardInterrupt:  # a second one ends the process
+        result.save(path)
+        raise
     return path
 
 

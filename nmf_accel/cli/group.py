@@ -22,6 +22,13 @@ from .sweep import merge_command, show, sweep_command
 REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
 
 
+class DiskError(click.ClickException):
+    """What a file, a folder or a disk refuses; status 1."""
+
+
+DISK = (DiskError, BrokenPipeError)
+
+
 class Commands(click.Group):
     """A group that turns the library's errors into one clear line and exit status 2.
 
@@ -37,10 +44,13 @@ class Commands(click.Group):
         except (KeyboardInterrupt, Exception) as error:
             if isinstance(error, click.exceptions.Exit):
                 raise
-            # Where a library was interrupted, it may say so in some error of its own.
-            if not (told.at_all or isinstance(error, KeyboardInterrupt)):
-                raise
-            click.echo(told.word, err=True)
+            if isinstance(error, KeyboardInterrupt):
+                click.echo(told.word, err=True)
+            elif told.at_all and not isinstance(error, DISK):
+                # Where a library was interrupted, it may say so in some error of its own.
+                click.echo(f"{told.word}: {error}", err=True)
+            else:
+                raise  # also where what there is could not be saved
             ctx.exit(told.status)
 
     def _telling_mistakes(self, ctx: click.Context) -> Any:
@@ -59,7 +69,7 @@ class Commands(click.Group):
         except MemoryError as error:
             raise click.UsageError(str(error) or "the memory is not enough") from error
         except OSError as error:
-            raise click.ClickException(str(error)) from error
+            raise DiskError(str(error)) from error
 
 
 def _show(message: Warning | str, *_: Any) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import datasets
 from ..losses import symbol_of
+from ..results import Interrupted
 from ..sweeps import KEPT, MOST_RUNS, Row, Store, SweepResult, best_rank, merge, summarize, sweep
 from . import signals
 from .options import (
@@ -128,13 +129,11 @@ def sweep_command(
             noisy, ranks, reference=reference, store=out, about=about, progress=show, **options
         )
         draw(Store.read(out))
-    except KeyboardInterrupt:
-        store = Store.read(out) if (out / "sweep.json").exists() else None
-        done = len(store.rows) if store else 0
+    except Interrupted as stop:
+        done = len(stop.result.table)
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
-        if store is not None:
-            with suppress(KeyboardInterrupt, OSError):  # the runs are safe without the picture too
-                draw(store)
+        with suppress(KeyboardInterrupt, OSError):  # the runs are safe without the picture too
+            draw(stop.result.store)
         sys.exit(signals.status())
     if result.skipped:
         click.echo(f"{result.skipped} runs were in {out} already", err=True)

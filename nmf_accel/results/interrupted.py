@@ -1,25 +1,23 @@
-"""What Ctrl-C leaves of a factorization."""
+"""What Ctrl-C leaves of a factorization, or of a sweep."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .factorization import Factorization
-
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a factorization; `result` holds what there is.
+    """Ctrl-C during a factorization or a sweep; `result` holds what there is.
 
     Attributes
     ----------
-    result : Factorization
-        The factorization after the last finished chunk of iterations.
+    result : Factorization or SweepResult
+        The factorization after the last finished chunk of iterations; of a sweep the finished runs.
     """
 
-    def __init__(self, result: Factorization) -> None:
-        super().__init__(result.stopped_because)
+    def __init__(self, result: Any, because: str) -> None:
+        super().__init__(because)
         self.result = result
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it is made again in another process, of its result and what was added to it."""
-        return type(self), (self.result,), self.__dict__
+        return type(self), (self.result, *self.args), self.__dict__

@@ -18,7 +18,7 @@ from ..losses.frobenius import residual2
 from ..matrices import Matrix
 from ..options import COMMON, Option, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
-from ..results import Factorization
+from ..results import Factorization, Interrupted
 from .memory import kept_bytes
 from .packing import Packing
 from .plan import planned_runs
@@ -100,6 +100,8 @@ def sweep(
         If the backend that was asked for cannot run on this machine.
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged, or another process writes to it.
+    Interrupted
+        A KeyboardInterrupt that holds the finished runs, on Ctrl-C.
 
     Warns
     -----
@@ -123,7 +125,10 @@ def sweep(
     whole = Sweep(given, runs, packing, keep, truth)
     folder = nullcontext() if store is None else whole.kept_in(store, about or {})
     with folder, progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
-        return whole.run(bar)
+        try:
+            return whole.run(bar)
+        except KeyboardInterrupt:
+            raise whole.interrupted() from None
 
 
 def wanted_of(runs: list[Options], keep: str) -> list[Options]:
@@ -261,6 +266,16 @@ class Sweep:
                     del results  # or the next batch would run beside them
         self.result.table.sort(key=key_of)
         return self.result
+
+    def interrupted(self) -> Interrupted:
+        """What Ctrl-C leaves: the finished runs, of which a folder knows best."""
+        result = self.result
+        if result.store is not None:
+            store = Store.read(result.store.path)
+            result = SweepResult(store.rows, store=store, skipped=result.skipped)
+        result.table.sort(key=key_of)
+        done = len(result.table)
+        return Interrupted(result, f"interrupted after {done} of {len(self.plan)} runs")
 
     def take_in(self, results: list[Factorization]) -> None:
         """Keep what is to be kept of finished runs."""

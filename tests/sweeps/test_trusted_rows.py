@@ -84,7 +84,7 @@ def test_old_rows_without_a_head_are_refused(tmp_path):
     sweep(A, [2], 2, store=tmp_path, **RUN)
     path = tmp_path / "runs.jsonl"
     (line, *_) = Store.read(tmp_path).lines.values()
-    path.write_bytes(Line(line.row).encoded())
+    path.write_bytes(Line(line.row).encoded)
     assert set(json.loads(path.read_text())) == set(line.row)
     with pytest.raises(StoreError, match="line 1 does not say of which sweep it is"):
         sweep(A, [2], 2, store=headless(tmp_path), **RUN)
@@ -123,7 +123,7 @@ def test_of_a_run_that_is_there_twice_the_first_counts(tmp_path):
     line = store.lines[2, 1]
     other = Line({**line.row, "seconds": 77.0}, line.settings, line.seal)
     with (tmp_path / "runs.jsonl").open("ab") as file:
-        file.write(other.encoded())
+        file.write(other.encoded)
     assert Store.read(tmp_path).rows == store.rows
     sweep(A, [2], 2, store=tmp_path, **RUN)
     assert b"77.0" not in (tmp_path / "runs.jsonl").read_bytes()
@@ -209,8 +209,8 @@ def test_a_crash_between_the_lines_of_a_batch_costs_no_more_than_what_has_none(t
     first = sweep(A, [2], 3, store=tmp_path, **RUN)
     best = first.best_row(2)["seed"]
     lines = Store.read(tmp_path).lines
-    whole = [line.encoded() for key, line in lines.items() if key != (2, best)]
-    (tmp_path / "runs.jsonl").write_bytes(b"".join(whole) + lines[2, best].encoded()[:50])
+    whole = [line.encoded for key, line in lines.items() if key != (2, best)]
+    (tmp_path / "runs.jsonl").write_bytes(b"".join(whole) + lines[2, best].encoded[:50])
     counted.clear()
     sweep(A, [2], 3, store=tmp_path, **RUN)
     assert counted == [(2, best)]
@@ -220,7 +220,8 @@ def test_a_damaged_line_is_told_by_its_number_and_its_run_done_again(tmp_path, c
     sweep(A, [2], 3, store=tmp_path, **RUN)
     path = tmp_path / "runs.jsonl"
     lines = path.read_text().splitlines()
-    lines[1] = lines[1].replace('"seed": 1', '"seed": 9')
+    lines[1] = lines[1].replace('"iterations": ', '"iterations": 1')
+    seed = json.loads(lines[1])["seed"]
     path.write_text("\n".join(lines) + "\n")
     told = r"runs\.jsonl, line 2 is damaged: its sum is not that of what it says; the same sweep"
     with pytest.raises(StoreError, match=told):
@@ -228,7 +229,8 @@ def test_a_damaged_line_is_told_by_its_number_and_its_run_done_again(tmp_path, c
     counted.clear()
     with pytest.warns(UserWarning, match=r"runs\.jsonl: line 2 is damaged: .*; dropped, so that"):
         sweep(A, [2], 3, store=tmp_path, **RUN)
-    assert counted[0] == (2, 1)
+    assert counted[0] == (2, seed)
+    assert (tmp_path / "runs.jsonl.damaged").read_text().splitlines() == lines
     assert {row["seed"] for row in Store.read(tmp_path).rows} == {0, 1, 2}
 
 

@@ -50,7 +50,7 @@ def objects(tmp_path_factory):
         Loop(problem, rule, problem.start(FROBENIUS, *starts), loss=FROBENIUS),
         Batch(problem, options, *starts),
         result,
-        Interrupted(result),
+        Interrupted(result, "why"),
         swept,
         swept.store,
         swept.best(2),

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...files import left_behind, make_folder
+from ...files import FORMER, left_behind, make_folder
 from .errors import StoreError
 from .kept import NAME
 from .lock import Lock
 
 HEAD, LOG, FACTORS, LOCK = "sweep.json", "runs.jsonl", "factors", "sweep.lock"
-OURS = r"sweep\.json|runs\.jsonl"
+OURS = r"sweep\.json|runs\.jsonl(?:\.damaged)?"
 """Files that are written under the lock alone, so that what is left of them is nobody's."""
 
 
@@ -37,6 +37,7 @@ def locked(path: Path) -> Iterator[Lock]:
 
 def _sweep_away(path: Path) -> None:
     """Remove the temporary files of writers that were killed; nobody else holds the lock."""
-    for file in (*left_behind(path, OURS), *left_behind(path / FACTORS, NAME.pattern)):
+    factors = left_behind(path / FACTORS, NAME.pattern, FORMER)
+    for file in (*left_behind(path, OURS, FORMER), *factors):
         with suppress(OSError):  # it is in nobody's way
             file.unlink()

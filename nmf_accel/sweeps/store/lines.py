@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from .kept import Seal
@@ -37,6 +38,7 @@ class Line:
         """Rank and seed."""
         return key_of(self.row)
 
+    @cached_property
     def encoded(self) -> bytes:
         """It as it is written; of format 1, as it was."""
         held = dict(self.row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,14 +91,21 @@ class Log:
     def append(self, lines: Iterable[Line]) -> None:
         """Write lines after the last one."""
         with self.path.open("ab") as file:
-            file.write(b"".join(line.encoded() for line in lines))
+            file.write(b"".join(line.encoded for line in lines))
             file.flush()
             os.fsync(file.fileno())
+
+    def aside(self) -> Path:
+        """Keep a copy of the file as it is, which is damaged, beside it; the copy's path."""
+        path = self.path.with_name(f"{self.path.name}.damaged")
+        with open_regular(self.path) as old, atomic_write(path) as new:
+            shutil.copyfileobj(old, new)
+        return path
 
     def write(self, lines: Iterable[Line]) -> None:
         """Write all lines anew, atomically."""
         with atomic_write(self.path) as file:
-            file.writelines(line.encoded() for line in lines)
+            file.writelines(line.encoded for line in lines)
 
 
 def _texts(file: IO[bytes]) -> Iterator[bytes]:

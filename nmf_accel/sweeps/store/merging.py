@@ -27,7 +27,8 @@ and in float32 a thousand iterations carry that so far."""
 def merge(paths: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Store:
     """One store with the runs of several, which must be of one sweep.
 
-    Of a run that several have, that of the folder named first is taken. Factors are copied first
+    Of a run that several have, that of the folder named first is taken, of those that keep its
+    factors, if any does. Factors are copied first
     and held against what was written, then the lines, and the head last: what was interrupted is no
     store, and the same call does it again. If `out` holds that very merge already, it is left so.
 
@@ -74,23 +75,29 @@ class Merging:
     head : Head
         That of the first.
     home : dict
-        In which store each run is.
+        From which store each run is taken.
     """
 
     def __init__(self, stores: list[Store]) -> None:
         self.head = Head(stores[0].settings, stores[0].about)
         self.home: dict[Key, Store] = {}
+        # Where errors of equal runs differ by rounding, the best of one store may not be that of
+        # another, which did not keep its factors.
+        for store in stores:
+            self.home = {**dict.fromkeys(store.wanted, store), **self.home}
+        for store in stores:
+            self.home = {**dict.fromkeys(store.lines, store), **self.home}
         differ = []
         for store in stores:
             for key, line in store.lines.items():
-                first = self.home.setdefault(key, store)
+                first = self.home[key]
                 a, b = first.lines[key].row["error"], line.row["error"]
                 if abs(a - b) > ROUNDING * max(a, b):
                     rank, seed = key
                     where = f"{a:.6g} in {first.path} and {b:.6g} in {store.path}"
                     differ.append(f"rank {rank}, seed {seed} has error {where}")
         if differ:
-            warnings.warn(f"{listed(differ)}; those named first are taken", stacklevel=3)
+            warnings.warn(f"{listed(differ)}; the former are taken", stacklevel=3)
 
     @property
     def lines(self) -> dict[Key, Line]:

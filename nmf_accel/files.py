@@ -32,6 +32,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     after it has its name, such as a signal, takes nothing away.
     """
     path = Path(path)
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # a folder says so itself
+            what = "it is a pipe or a device, and would become a file"
+            raise OSError(errno.EINVAL, what, os.fspath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         # Made as any other file is, so that it has the permissions that the process's mask allows.
@@ -95,8 +99,11 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            what = "it is a folder, a pipe or a device, and no file"
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+        if not stat.S_ISREG(mode):
+            what = "it is a pipe or a device, and no file"
             raise OSError(errno.EINVAL, what, os.fspath(path))
         return os.fdopen(handle, "rb")
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,36 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Sum = TypeVar("Sum")
 """What can be added up: an array, or a tuple of them."""
 
+Found = TypeVar("Found")
+
 Index = NDArray[np.intp]
 """Places along one side of a matrix, on the host."""
+
+
+class once(Generic[Found]):
+    """A property that is found once and kept, as `functools.cached_property`, without its lock.
+
+    Until Python 3.12 that is one lock for all objects, which threads would wait for, and which a
+    process that is forked meanwhile would find locked for ever.
+    """
+
+    def __init__(self, find: Callable[[Any], Found]) -> None:
+        self.find = find
+        self.__doc__ = find.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Found: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """What was found; the object's own dictionary has it from now on."""
+        if instance is None:
+            return self
+        found = instance.__dict__[self.name] = self.find(instance)
+        return found
 
 
 class Array(Protocol):

@@ -172,7 +172,7 @@ def test_only_files_are_opened_and_nothing_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "f").write_bytes(b"content")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(OSError, match="it is a folder, a pipe or a device, and no file"):
+        with pytest.raises(OSError, match=r"it is a (folder|pipe or a device, and no file)"):
             open_regular(path)
     with open_regular(tmp_path / "f") as file:
         assert file.read() == b"content"
@@ -189,3 +189,10 @@ def test_a_folder_to_write_to_is_rid_of_what_was_left_an_hour_ago(tmp_path):
         os.utime(tmp_path / name, (then, then))
     make_folder(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == names.keys() - {".W.csv.0123456789abcdef"}
+
+
+def test_a_device_does_not_become_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe or a device, and would become a file"):
+        write(tmp_path / "pipe", b"x")
+    assert (tmp_path / "pipe").is_fifo()

@@ -11,13 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any, ClassVar, cast
 
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
-from ..types import Array, Kernel, State, Step, Sum
+from ..types import Array, Kernel, State, Step, Sum, once
 from . import forks
 
 LONGEST_CHUNK = 256
@@ -121,7 +121,7 @@ class Backend(ABC):
     def to_numpy(self, x: Array) -> NDArray[Any]:
         """The values of `x` on the host."""
 
-    @cached_property
+    @once
     def _probed(self) -> Probe:
         try:
             return self._probe()
@@ -131,7 +131,7 @@ class Backend(ABC):
             first_line = (str(error) or type(error).__name__).splitlines()[0]
             return Probe(False, f"installed, but unusable: {first_line}; {self.install}")
 
-    @cached_property
+    @once
     def _process(self) -> int:
         """The process that probed it."""
         return os.getpid()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..losses import Loss
 from ..options import Options
 from ..results import Factorization
-from ..types import Array, State
+from ..types import Array, State, once
 from .extrapolated import extrapolated_of
 from .folds import leaving_out
 from .iteration import StepOf, iteration_of
@@ -148,14 +148,14 @@ class Batch:
         """W (m, d) and H (d, n) of a run as they stand in the loop, copied."""
         return self.problem.factors_of(self.loop.state, int(np.searchsorted(self.slots, r)))
 
-    @cached_property
+    @once
     def norm(self) -> float:
         """What the errors are relative to."""
         loss = self.problem.loss(self.options)
         norm = loss.norm(self.problem.A, self.problem.mean)
         return float(self.problem.scale.errors_outside(norm))
 
-    @cached_property
+    @once
     def settings(self) -> dict[str, Any]:
         """What is written down of all the runs."""
         why = {"why_solver": self.why_solver} if self.why_solver else {}

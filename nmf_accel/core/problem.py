@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..matrices import Frame, Matrix, Seen, Side
 from ..matrices.frame import put_back
 from ..options import Options
 from ..starts import INITS, Factors
-from ..types import Array, Library, Squares, State
+from ..types import Array, Library, Squares, State, once
 from .held import Fixed
 from .scale import Scale
 
@@ -216,7 +215,7 @@ class Point:
         """R."""
         return self.W.shape[0]
 
-    @cached_property
+    @once
     def error(self) -> NDArray[np.float64]:
         """The error of each run, ‖A − W H‖_F for the Frobenius loss, of the A given: (R,)."""
         errors = self.loss.errors(self.loss.whole_value(*self._here))
@@ -237,7 +236,7 @@ class Point:
         error = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))[0]
         return float(self.problem.scale.errors_outside(error / np.sqrt(total)))
 
-    @cached_property
+    @once
     def kkt(self) -> NDArray[np.float64]:
         """Their KKT residuals, see `losses.residual`, of what is learned: (R,)."""
         A, facts, frame, H, Wt = self._here
@@ -249,7 +248,7 @@ class Point:
             both = of_H, of_W
         return np.asarray(backend.to_numpy(residual(backend, *both)), dtype=np.float64)
 
-    @cached_property
+    @once
     def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:
         """A, the facts, the frame, and H and Wt on the device."""
         problem = self.problem

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..labels import Labelled, Labels, Party, component_names, labelled, order_l
 from ..matrices import Frame, Raw, RawDense, RawSparse, Side
 from ..options import choice
 from ..results import Factorization
-from ..types import Array, Index
+from ..types import Array, Index, once
 from .checks import is_number
 from .raws import as_raw
 
@@ -61,7 +60,7 @@ class Given:
     beside: Given | None = None
     shares: tuple[int, ...] = (0, 1)
 
-    @cached_property
+    @once
     def labelled(self) -> Labelled:
         """What it is in its library, and its names."""
         return labelled(self.passed, self.shares)
@@ -77,27 +76,27 @@ class Given:
         """The array itself, where it is one: what is given back is like that."""
         return self.labelled.like
 
-    @cached_property
+    @once
     def library(self) -> str | None:
         """The backend that stands for its library, if there is one."""
         return owner(self.like)
 
-    @cached_property
+    @once
     def foreign(self) -> bool:
         """Whether it is an array of another library that speaks DLPack."""
         return self.library is None and is_foreign(self.like)
 
-    @cached_property
+    @once
     def kind(self) -> type[RawDense] | type[RawSparse]:
         """Its kind as a matrix."""
         return RawSparse if self.labelled.sparse else RawDense
 
-    @cached_property
+    @once
     def weighing(self) -> Given:
         """Its weights, in its order."""
         return Given(self.weights, "weights", beside=self)
 
-    @cached_property
+    @once
     def orders(self) -> tuple[Index | None, Index | None]:
         """In which orders its rows and columns are taken; None as they are.
 
@@ -149,7 +148,7 @@ class Given:
         taken = self.moved or self.labelled.passed is not self.passed
         return self.raw().stored if taken else self.passed
 
-    @cached_property
+    @once
     def fingerprint(self) -> str:
         """SHA-256 of shape, dtype and entries, to tell one matrix from another."""
         raw, weights = weighed(self)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..types import Array, Library
+from ..types import Array, Library, once
 from .frame import Frame
 
 BLOCKS = 32
@@ -174,7 +173,7 @@ class Dense(Matrix):
         m, n = self.array.shape
         return m, n
 
-    @cached_property
+    @once
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(str(self.array.dtype).rpartition(".")[2])
 
@@ -190,7 +189,7 @@ class Dense(Matrix):
     def nbytes(self) -> int:
         return self.dtype.itemsize * math.prod(self.shape)
 
-    @cached_property
+    @once
     def norm2(self) -> float:
         return float(self.library.inner(self.array, self.array))
 

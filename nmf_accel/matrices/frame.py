@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from ..types import Array, Index, Library
+from ..types import Array, Index, Library, once
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +24,7 @@ class Side:
     size: int
     index: Index | None = None
 
-    @cached_property
+    @once
     def source(self) -> Index | None:
         """For each of this side which of those kept it is, or how many are, for none of them."""
         if self.index is None:
@@ -34,7 +33,7 @@ class Side:
         source[self.index] = np.arange(self.index.size)
         return source
 
-    @cached_property
+    @once
     def left_out(self) -> Index:
         """Those that are not kept."""
         if self.index is None:

@@ -11,6 +11,10 @@ AT_ONCE = 2**20
 """Indices to look at in one go, so that looking takes no memory to speak of."""
 
 
+DAMAGED = (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError)
+"""What looking at parts raises that are no arrays, or of another shape."""
+
+
 def check_indices(A: Any, name: str) -> None:
     """Raise unless a sparse matrix may be multiplied and converted; nothing of it is copied.
 
@@ -26,7 +30,10 @@ def check_indices(A: Any, name: str) -> None:
         If it has indices outside its shape, or parts whose lengths do not go together.
     """
     check = FORMATS.get(getattr(A, "format", ""))
-    wrong = check(A) if check else ""
+    try:
+        wrong = check(A) if check else ""
+    except DAMAGED as error:
+        wrong = f"its parts are not what they should be ({error})"
     if wrong:
         raise ValueError(
             f"{name} is a damaged sparse matrix: {wrong}; make it anew, and write to none of its "
@@ -62,6 +69,8 @@ def _compressed(A: Any) -> str:
         height, width = A.data.shape[1:]
         lines, across = lines // height, across // width
     data, indices, ends = A.data, A.indices, A.indptr
+    if data.ndim != (3 if A.format == "bsr" else 1):
+        return f"its data are of shape {data.shape}"
     for part, of in (("indices", indices), ("indptr", ends)):
         if of.ndim != 1 or of.dtype.kind not in "iu":
             return f"its {part} are {of.dtype} of shape {of.shape}, which are no indices"
@@ -100,6 +109,18 @@ def _of_lists(A: Any) -> str:
     return ""
 
 
+def _of_diagonals(A: Any) -> str:
+    """What is wrong with DIA."""
+    offsets, data = np.asarray(A.offsets), A.data
+    if offsets.ndim != 1 or offsets.dtype.kind not in "iu":
+        return f"its offsets are {offsets.dtype} of shape {offsets.shape}, which are no indices"
+    if data.ndim != 2 or data.shape[0] != offsets.size:
+        return f"it has {offsets.size} offsets, and data of shape {data.shape}"
+    if np.unique(offsets).size != offsets.size:
+        return "a diagonal of it is there twice"
+    return ""
+
+
 def _outside(indices: Any, size: int, part: str) -> str:
     """That some indices do not lie within a size, or nothing."""
     if not indices.shape[0]:
@@ -119,5 +140,6 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("csr", "csc", "bsr"), _compressed),
     "coo": _of_coordinates,
     "lil": _of_lists,
+    "dia": _of_diagonals,
 }
 """What is wrong with a matrix of each format whose indices can be, or nothing."""

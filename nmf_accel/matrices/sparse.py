@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..types import Array, Library
+from ..types import Array, Library, once
 from .base import Matrix
 from .frame import Frame
 
@@ -53,7 +52,7 @@ class Sparse(Matrix):
     def norm2(self) -> float:
         return self.squares
 
-    @cached_property
+    @once
     def T(self) -> Sparse:
         return type(self)(self.transposed, self.matrix, self.library, self.squares)
 
@@ -86,7 +85,7 @@ class Sparse(Matrix):
         values: Array = self.transposed.data
         return values
 
-    @cached_property
+    @once
     def places(self) -> tuple[Array, Array]:
         """The rows and the columns of the entries stored."""
         xp, T = self.library.xp, self.transposed

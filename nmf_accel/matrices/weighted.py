@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..types import Array
+from ..types import Array, once
 from .base import Dense, Matrix
 from .seen import folds_of
 from .sparse import Sparse
@@ -46,11 +45,11 @@ class Weighted(Dense):
         of_folds = 0 if self.folds is None else math.prod(self.shape)
         return 2 * super().nbytes + of_folds
 
-    @cached_property
+    @once
     def largest_weight(self) -> float:
         return float(self.library.xp.max(self.weights))
 
-    @cached_property
+    @once
     def norm2(self) -> float:
         """Σ M ∘ A², summed in float64."""
         return float(self.library.inner(self.weights * self.array, self.array))
@@ -72,7 +71,7 @@ class Observed(Sparse):
     kind = "observed"
     weights = 1.0
 
-    @cached_property
+    @once
     def T(self) -> Observed:
         there = self.transposed, self.matrix, self.library, self.squares
         return Observed(*there, self.folds_of_T, self.folds)

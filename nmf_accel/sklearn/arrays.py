@@ -52,7 +52,8 @@ def refuse_what_is_hidden(X: Any) -> None:
             "X is a masked array, and an estimator takes no missing entries; fill what is masked, "
             "or take nmf(X.T), which leaves it out"
         )
-    columns = getattr(X, "columns", [None])
+    # Where `columns` are the data themselves, as of a table of pyarrow, the names stand elsewhere.
+    columns = getattr(X, "column_names", getattr(X, "columns", [None]))
     if len(columns) == 0:
         raise ValueError(f"X is empty: its shape is {X.shape}")
     if len(set(columns)) < len(columns):

@@ -133,3 +133,25 @@ def test_a_jax_that_does_not_say_whether_it_was_started_is_taken_for_started(mon
     assert forks.jax_is_at_work()
     monkeypatch.delitem(forks.sys.modules, "jax._src.xla_bridge")
     assert not forks.jax_is_at_work()
+
+
+def test_nothing_waits_for_what_another_thread_was_finding_when_the_process_was_forked():
+    """Python 3.11 has one lock for a cached property of all objects."""
+    code = """
+import os, threading
+class Slow:
+    from nmf_accel.types import once
+    @once
+    def value(self):
+        begun.set(), end.wait(60)
+        return 1
+begun, end = threading.Event(), threading.Event()
+thread = threading.Thread(target=lambda: Slow().value)
+thread.start()
+begun.wait()
+def value():
+    end.set()
+    return Slow().value
+"""
+    told = run_python(BEGIN + code + "print(forked(value)); end.set(); thread.join()")
+    assert told.stdout.strip() == "1", told.stderr

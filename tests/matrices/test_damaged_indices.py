@@ -59,6 +59,10 @@ DAMAGED += [
     ("numbers in col", written("coo", "coords", line_of(1, lambda x: x[:9]))),
     ("row 2 has indices outside of its 20", written("lil", "rows", at(2, [25] * 8))),
     ("row 2 has 8 entries and 1 indices", written("lil", "rows", at(2, [5]))),
+    ("offsets, and data of shape", written("dia", "data", lambda x: np.tile(x, (3, 1)))),
+    ("a diagonal of it is there twice", written("dia", "offsets", lambda x: 0 * x)),
+    ("parts are not what they should be", written("csr", "indptr", lambda x: None)),
+    ("its data are of shape", written("csr", "data", lambda x: x[:, None])),
 ]
 
 SCRIPT = """

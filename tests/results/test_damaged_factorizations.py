@@ -150,5 +150,5 @@ def test_a_file_that_is_cut_or_bent_anywhere_is_refused_or_the_same(good, tmp_pa
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(OSError, match="it is a folder, a pipe or a device, and no file"):
+        with pytest.raises(OSError, match=r"it is a (folder|pipe or a device, and no file)"):
             Factorization.load(path)

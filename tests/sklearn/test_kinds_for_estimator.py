@@ -55,3 +55,9 @@ def test_genes_of_an_anndata_may_have_one_name(sparse):
     model, W = fitted(cells)
     np.testing.assert_allclose(W, fitted(values)[1], rtol=1e-6)
     assert list(model.feature_names_in_) == ["g0", "g0.1", *GENES[1:-1]]
+
+
+def test_a_table_of_pyarrow_is_taken():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({name: X[:, k] for k, name in enumerate(GENES)})
+    np.testing.assert_array_equal(fitted(table)[1], fitted(X)[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from array_api_compat import is_cupy_array
 from numpy.typing import NDArray
 
 from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
-from ...types import Array, State, Step
+from ...types import Array, State, Step, once
 from ..base import Backend, Probe, Program
 from .graphs import Captured, NotCapturableError, Replaying
 from .kernels import KERNELS, elementwise
@@ -89,7 +89,7 @@ class CupyBackend(Backend):
 
         return {**super().versions(), "cuda": str(cupy.cuda.runtime.runtimeGetVersion())}
 
-    @cached_property
+    @once
     def xp(self) -> Any:
         import array_api_compat.cupy
 

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,16 @@ from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
 from ...matrices import Dense, Partly, Seen, Side, Weighted
-from ...types import Array, Kernel, State, Step, Sum
+from ...types import Array, Kernel, State, Step, Sum, once
 from ..base import LONGEST_CHUNK, Backend, Probe, Program, add
 from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated
 
-MOST_PROGRAMS = 32
+MOST_PROGRAMS = 128
 """Programs of a function that are kept from call to call. One of a loop takes some 5 MB, another 1
-or 2, and JAX would keep 4096. A sweep needs that of each rank once, and a comparison has fewer."""
+or 2, and JAX would keep 4096. What is done again and again must have fewer, as a comparison of four
+solvers at ten ranks has, or all of it is compiled each time."""
 
 
 @cache
@@ -80,7 +81,7 @@ class JaxBackend(Backend):
 
         return {**super().versions(), "jaxlib": jaxlib.__version__}
 
-    @cached_property
+    @once
     def xp(self) -> Any:
         import jax.numpy
 
@@ -135,7 +136,7 @@ class JaxBackend(Backend):
         done: tuple[State, Array] = self.compiled(step, state, constants, count, record_every)
         return done
 
-    @cached_property
+    @once
     def compiled(self) -> Any:
         """The jitted loop: one compilation per step, shape and dtype, whatever the count.
 

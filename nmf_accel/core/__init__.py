@@ -8,7 +8,7 @@ from .loop import Loop
 from .memory import bytes_needed, memory_for, too_little
 from .problem import Point, Problem
 from .recording import record, versions
-from .scale import Scale, near_one
+from .scale import Scale, near_one, order_of
 from .settling import settle
 from .shuffled import Shuffled, shuffled_batch
 
@@ -27,6 +27,7 @@ __all__ = [
     "iteration_of",
     "memory_for",
     "near_one",
+    "order_of",
     "record",
     "settle",
     "shuffled_batch",

@@ -22,7 +22,7 @@ from .loop import Loop, chunks
 from .problem import Point, Problem
 from .recording import record
 from .records import Records
-from .settling import delta_inside, settle, why_solver
+from .settling import delta_inside, penalties_inside, settle, why_solver
 
 AHEAD = 0.002
 """Seconds that a run may go ahead of the checks of its `tol`; it goes back to where that was met.
@@ -48,6 +48,11 @@ class Batch:
         Gives the step, see `StepOf`; by default that of the options.
     own : tuple of arrays
         What such a step has at the end of its state, the first axis being that of the runs.
+
+    Attributes
+    ----------
+    norm : float
+        What the errors are relative to.
     """
 
     def __init__(
@@ -69,7 +74,8 @@ class Batch:
         self.every = options.check_every if checked or options.tol else None
         self.ahead = 0.0 if checked or record_every > 1 else AHEAD
         loss, stop, scale = problem.loss(options), options.stopping, problem.scale
-        penalties = scale.penalties_inside(options.penalties)
+        self.norm = scale.norm_outside(loss.norm(problem.A, problem.mean))
+        penalties = penalties_inside(options, problem)
         step_of = step_of or step_for(options, loss)
         if problem.left_out is not None:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
@@ -120,7 +126,10 @@ class Batch:
             started = time.perf_counter()
 
     def _refuse_overflow(self, recorded: NDArray[np.float64], done: int) -> None:
-        """Raise if a number recorded in so many iterations of a chunk is not finite."""
+        """Raise if what the loop recorded in so many iterations of a chunk is not finite.
+
+        What is finite there and no number outside was refused by `Scale` before.
+        """
         if not np.isfinite(recorded[: -(-done // self.records.every)]).all():
             raise FloatingPointError(
                 f"the iteration overflowed {self.problem.dtype.name} after iteration "
@@ -149,13 +158,6 @@ class Batch:
         return self.problem.factors_of(self.loop.state, int(np.searchsorted(self.slots, r)))
 
     @once
-    def norm(self) -> float:
-        """What the errors are relative to."""
-        loss = self.problem.loss(self.options)
-        norm = loss.norm(self.problem.A, self.problem.mean)
-        return float(self.problem.scale.errors_outside(norm))
-
-    @once
     def settings(self) -> dict[str, Any]:
         """What is written down of all the runs."""
         why = {"why_solver": self.why_solver} if self.why_solver else {}
@@ -165,6 +167,7 @@ class Batch:
         """The factorization of a run as it stands; its factors are the backend's arrays."""
         problem, records = self.problem, self.records
         W, H = self.kept.get(r) or self._factors(r)
+        W_outside, H_outside = problem.scale.factors_outside(problem.backend, W, H)
         own = {} if seed is None else {"seed": seed}
         kkt = held_out = None
         if problem.left_out is not None:
@@ -174,8 +177,8 @@ class Batch:
         if self.watch and self.watch.certifies and records.n_iter[r]:
             kkt = float(records.watched[r])
         return Factorization(
-            W=problem.scale.factor_outside(W),
-            H=problem.scale.factor_outside(H),
+            W=W_outside,
+            H=H_outside,
             errors=records.errors(r),
             n_iter=int(records.n_iter[r]),
             stride=records.every,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses import NONE
+from ..losses import NONE, Penalties
 from ..options import Options
 from ..solvers import AUTO, Fastest, fastest
 from ..starts import INITS
@@ -74,13 +74,12 @@ def why_solver(options: Options, problem: Problem) -> str:
     return f"auto: {choice_for(options, problem).because}" if options.solver == AUTO else ""
 
 
-def delta_on(options: Options, problem: Problem) -> float:
-    """δ for a problem, as the caller has it."""
+def delta_on(options: Options, problem: Problem) -> float | None:
+    """δ for a problem, as the caller has it; None for the usual one where that is no float."""
     if options.delta is not None:
         return options.delta
-    # One that is no number there is still one in the loop, which does not take it from here.
-    found = delta_inside(options, problem) / problem.scale.of_l1
-    return max(found, float(np.finfo(np.float64).smallest_normal))
+    found = problem.scale.l1_outside(delta_inside(options, problem))
+    return found if np.finfo(np.float64).smallest_normal <= found < np.inf else None
 
 
 def delta_inside(options: Options, problem: Problem) -> float:
@@ -89,15 +88,43 @@ def delta_inside(options: Options, problem: Problem) -> float:
     Raises
     ------
     ValueError
-        If it is zero in the precision that is computed in.
+        If it is zero or infinite in the precision that is computed in.
     """
     if options.delta is None:
         delta = options.objective.delta(problem.mean, problem.dtype)
         advice = "scale A, for instance divide it by its maximum"
     else:
-        delta, advice = options.delta * problem.scale.of_l1, "take a larger one"
+        delta, advice = problem.scale.l1_inside(options.delta), "take a larger one"
+    if not delta <= float(np.finfo(problem.dtype).max):
+        raise ValueError(
+            f"delta is {options.delta}, so large beside A that it is no number of "
+            f"{problem.dtype.name} in the loop; take a smaller one"
+        )
     if problem.dtype.type(delta) == 0:
         raise ValueError(
             f"delta is {options.delta or delta}, which is zero in {problem.dtype.name}; {advice}"
         )
     return delta
+
+
+def penalties_inside(options: Options, problem: Problem) -> Penalties:
+    """The penalties as the loop has them.
+
+    Raises
+    ------
+    ValueError
+        If one is so large beside an A of a far scale that its square overflows.
+    """
+    scale, most = problem.scale, float(np.finfo(problem.dtype).max) ** 0.5
+    inside = scale.penalties_inside(options.penalties)
+    if scale.order:
+        for factor, there in zip("HW", inside, strict=True):
+            for name in ("l1", "l2"):
+                if not (getattr(there, name) or 0.0) <= most:
+                    name = f"{name}_{factor}"
+                    raise ValueError(
+                        f"{name} is {getattr(options, name)}, so large beside A that nothing but "
+                        f"{factor} = 0 is left in {problem.dtype.name}; take a smaller one, as A "
+                        "is small"
+                    )
+    return inside

@@ -42,7 +42,7 @@ def starting_factors(
     _names(W0, H0)  # refuses two names for one component
     if W0 is not None or H0 is not None or problem.fixed:
         W, H = problem.fixed.into(problem.backend, starts[0], starts[1], problem.dtype)
-        _check_size(problem, W, H)
+        _check_size(problem, W, H, _given(problem, W0, H0))
     return starts[0], starts[1]
 
 
@@ -132,16 +132,24 @@ def _components(problem: Problem, given: Given, size: int, axis: int) -> Factor 
     return None if learned.all() else found
 
 
-def _check_size(problem: Problem, W0: Array, H0: Array) -> None:
+def _given(problem: Problem, W0: Given | None, H0: Given | None) -> str:
+    """What of the factors was given, in words."""
+    fixed = problem.fixed
+    what = {"W0": W0, "H0": H0, "W_fixed": fixed.W, "H_fixed": fixed.H}
+    return " and ".join(name for name, given in what.items() if given is not None)
+
+
+def _check_size(problem: Problem, W0: Array, H0: Array, given: str) -> None:
     """Raise if (WᵀW)H or W(HHᵀ) could overflow, which would end in zeros, not in an error."""
     backend = problem.backend
     arrays = [backend.asarray(x, problem.dtype) for x in (W0, H0)]
     with np.errstate(over="ignore"):  # infinite is an answer too
         w, h = (math.sqrt(float(backend.inner(x, x)[0])) for x in arrays)
-    if not w * h * max(w, h) < np.finfo(problem.dtype).max:
+    if not w * h * max(w, h) < float(np.finfo(problem.dtype).max):
         raise ValueError(
-            f"W0 and H0 are so large (norms {w:.3g} and {h:.3g}) that their products overflow "
-            f"{problem.dtype.name}; scale them so that W0 H0 is of the size of A"
+            f"with {given} as given, W and H are so large beside A (norms {w:.3g} and {h:.3g}) "
+            f"that their products overflow {problem.dtype.name}; scale {given} so that W H is of "
+            "the size of A"
         )
 
 
@@ -155,7 +163,27 @@ def checked_factor(problem: Problem, given: Given, shape: tuple[int, int], zero:
     """
     raw = dense(given)
     _check(problem, given, raw, shape, zero)
-    inside: Array = problem.scale.factor_inside(raw.stored)
+    return _inside(problem, raw, given.name)
+
+
+def _inside(problem: Problem, raw: Raw, name: str) -> Array:
+    """A factor that was given, as the loop has it.
+
+    Raises
+    ------
+    ValueError
+        If its largest entry, if not 0, is no number there.
+    """
+    with np.errstate(over="ignore", under="ignore"):  # infinite is an answer too
+        inside: Array = problem.scale.factor_inside(raw.stored)
+    if problem.scale.order:
+        limits, xp = np.finfo(problem.dtype), raw.library.xp
+        given, there = (float(xp.max(x)) for x in (raw.stored, inside))
+        if given > 0 and not float(limits.smallest_normal) <= there <= float(limits.max):
+            raise ValueError(
+                f"{name} (largest entry {given:.3g}) is so far from the scale of A that it is no "
+                f"number of {limits.dtype} beside it; scale {name} so that W H is of the size of A"
+            )
     return inside
 
 

@@ -84,7 +84,7 @@ def _checked(
 ) -> tuple[Raw, float, Scale]:
     """The matrix where it lies, so that only what the loop needs is moved, its mean and scale."""
     working = working_dtype(raw.dtype, dtype, given.name)
-    raw, scale = near_one(raw, working, objective)
+    raw, scale = near_one(raw, working, objective, given.name)
     raw = raw.astype(working)
     check_entries(raw, given.name, zero, given.labels)
     xp, (m, n) = raw.library.xp, raw.shape
@@ -151,8 +151,10 @@ def _refuse_unknown(given: Given, axis: int, side: Side) -> None:
 
 def _problem(name: str, backend: Backend, A: Matrix, frame: Frame, mean: float) -> Problem:
     limits = np.finfo(A.dtype)  # whatever precision ‖A‖² was summed in
-    if not A.norm2 <= limits.max or (mean > 0 and A.norm2 < limits.smallest_normal):
-        what = "underflow" if A.norm2 < limits.smallest_normal else "overflow"
+    with np.errstate(over="ignore"):  # infinite is an answer too
+        norm2 = A.norm2
+    if not norm2 <= limits.max or (mean > 0 and norm2 < limits.smallest_normal):
+        what = "underflow" if norm2 < limits.smallest_normal else "overflow"
         raise ValueError(
             f"the squares of {name}'s entries {what} {A.dtype.name}; divide {name} by its maximum"
         )

@@ -94,6 +94,10 @@ class Loss(ABC):
         """
         return (), self.value(A, facts, H, Wt) if record else None
 
+    def reach(self, dtype: np.dtype[Any]) -> float:
+        """The least entry of W H of which it has powers in that dtype; 0 where any will do."""
+        return 0.0
+
     @property
     def takes_sparse(self) -> bool:
         """Whether it takes sparse matrices as they are."""

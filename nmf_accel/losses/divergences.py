@@ -107,9 +107,11 @@ class Divergence(Loss):
         least = float(xp.min(whole))
         if not least > 0:
             least = float(xp.min(xp.where(whole > 0, whole, xp.full_like(whole, mean))))
-        # P^(β−2) is not to overflow.
-        largest = float(xp.finfo(whole.dtype).max)
-        return (max(FLOOR * least, largest ** (-0.75 / (2 - self.beta))),)
+        return (max(FLOOR * least, self.reach(A.dtype)),)
+
+    def reach(self, dtype: np.dtype[Any]) -> float:
+        """For β < 1 that whose power β − 2 does not overflow."""
+        return float(np.finfo(dtype).max) ** (-0.75 / (2 - self.beta)) if self.beta < 1 else 0.0
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """√(2 D), as for the Frobenius norm."""

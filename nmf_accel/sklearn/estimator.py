@@ -106,6 +106,10 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     with it: they agree on the same data. scikit-learn's do not (its issue 18663). With another
     `beta_loss`, both take scikit-learn's own updates, and so do not.
 
+    The start is scikit-learn's to the bit, unless the largest entry of X is more than 24 binary
+    orders from 1 (below 6e-8, above 1.7e7): then it is that of X divided by a power of two, since
+    scikit-learn's has parts that do not follow the scale of X.
+
     Examples
     --------
     >>> import numpy as np

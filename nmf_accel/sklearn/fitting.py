@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..backends import get
-from ..core import Point, Problem, shuffled_batch
+from ..core import Point, Problem, order_of, shuffled_batch
 from ..factorize import factorize
 from ..intake import Given, prepare, prepare_whole
 from ..losses import loss_called
@@ -60,7 +61,7 @@ def fitted(model: NMF, X: Any, W: Any, H: Any) -> Fit:
         # Of singular vectors: for each product with X there are as many small ones as it has
         # columns.
         with host.sized_for(source.size):
-            W, H = model._check_w_h(source, on_host(W), on_host(H), update_H=True)
+            W, H = start(model, source, on_host(W), on_host(H))
     given, options = Given(X.T), model._options(X, H.shape[0])
     drop = not options.stopping.counts_zeros
     problem = prepare(given, model.dtype, model.backend, objective=options.objective, drop=drop)
@@ -80,6 +81,23 @@ def fitted(model: NMF, X: Any, W: Any, H: Any) -> Fit:
         W, H = (contiguous(given.give_back(x.T, backend)) for x in (result.H, result.W))
         errors = given.give_back(backend.asarray(result.errors, np.dtype("float64")), backend)
         return Fit(W, H, errors, result.n_iter, result.converged)
+
+
+def start(model: NMF, X: Any, W: Any, H: Any) -> tuple[Any, Any]:
+    """W and H if `init` is 'custom', else scikit-learn's start for X, on the host.
+
+    Where X is far from 1, that of X divided by a power of two, times the root of that: it cuts
+    entries off at 1e-6, fills in the mean of X, and sums in X's dtype.
+    """
+    largest = extreme(X, "max")
+    # Far for float32, whatever is computed in: it is scikit-learn's numbers that do not follow.
+    order = 0 if model.init == "custom" else order_of(largest, largest, np.dtype("float32"))
+    if not order:
+        return tuple(model._check_w_h(X, W, H, update_H=True))
+    half = math.ldexp(1.0, -order)  # twice, since its square may be no number
+    X = X.astype(np.float64) if X.dtype != np.float32 else X
+    W, H = model._check_w_h(X * half * half, W, H, update_H=True)
+    return W / half, H / half
 
 
 def fitted_to_zeros(model: NMF, X: Any, W: Any, H: Any) -> Fit:

@@ -138,3 +138,137 @@ def test_a_loss_of_a_high_degree_leaves_float32_sooner(scale):
     A = np.eye(21, 9, dtype=np.float32)  # in whose zeros W H is small, and its cube smaller
     one, other = (nmf(A * x, 8, loss=3, max_iter=60, backend="numpy") for x in (1, scale))
     np.testing.assert_allclose(other.errors / scale**1.5, one.errors, rtol=1e-5)
+
+
+# (A's factor, what else is asked for)
+NO_NUMBERS = [
+    (1e-100, {"dtype": "float32"}, "A is so small that its factors are no numbers of float32"),
+    (1e-88, {"dtype": "float32"}, "A is so small that its factors are no numbers of float32"),
+    (1e100, {"dtype": "float32"}, "A is so large that its factors .* or take dtype='float64'"),
+    (1.7e308, {"tol": 1e-4}, "A is so large that its errors are no numbers of float64"),
+    (1e-310, {"tol": 1e-4}, "A is so small that its errors are no numbers of float64"),
+    (1e210, {"loss": 3.0}, "A is so large that its errors are no numbers of float64"),
+    (1e-250, {"loss": 3.0}, "A is so small that its errors are no numbers of float64"),
+]
+
+
+@pytest.mark.parametrize(("factor", "how", "said"), NO_NUMBERS)
+def test_what_no_number_outside_can_hold_is_refused(factor, how, said):
+    with pytest.raises((ValueError, FloatingPointError), match=said):
+        nmf(A / A.max() * factor, 3, max_iter=20, backend="numpy", **how)
+
+
+def test_the_estimator_and_a_sweep_refuse_it_too():
+    for run in (NMF(3, dtype="float32").fit, lambda X: sweep(X, [3], [0], dtype="float32")):
+        with pytest.raises(ValueError, match="so small that its factors are no numbers of float32"):
+            run(A * 1e-90)
+
+
+# (the entries of W, A's factor)
+LOST = {"large": (1e-5, 1e36), "small": (1e10, 1e-30)}
+
+
+@pytest.mark.parametrize("size", LOST)
+def test_factors_that_are_no_numbers_are_refused_where_a_could_not_tell(size):
+    W = np.full((30, 2), LOST[size][0], dtype="float32")
+    B = (A * LOST[size][1]).astype("float32")
+    with pytest.raises(FloatingPointError, match=f"of H is so {size} .* no number of float32"):
+        project(B, W, loss=1.0, tol=0, max_iter=100, backend="numpy")
+
+
+@pytest.mark.parametrize("loss", [0.5, "itakura-saito", -3])
+def test_losses_of_small_entries_are_the_same_at_every_scale(loss):
+    B = (A * np.ldexp(1.0, -np.arange(30) // 3)[:, None]).astype("float32")  # three decades
+    options = {"loss": loss, "max_iter": 60, "backend": "numpy"}
+    expected = nmf(B.astype("float64"), 3, **options)
+    for order in (0, -10, -20, -24, -26, -60, 20, 60):
+        found = nmf(np.ldexp(B, order), 3, **options)
+        assert found.relative_error == pytest.approx(expected.relative_error, rel=1e-3), order
+        assert found.kkt == pytest.approx(expected.kkt, rel=0.05)
+
+
+def test_one_large_row_does_not_drown_the_others():
+    B = A.copy()
+    B[0] *= 1e15
+    expected, found = (
+        nmf(B.astype(x), 4, loss="itakura-saito", max_iter=50, backend="numpy")
+        for x in ("float64", "float32")
+    )
+    assert found.error == pytest.approx(expected.error, rel=1e-4)
+
+
+def test_entries_below_what_w_h_can_be_are_told_of():
+    B = A.copy()
+    B[0] *= 1e-30
+    with pytest.warns(UserWarning, match=r"from .*e-\d+ to .*takes W H for at least .* float32"):
+        nmf(B, 3, loss="itakura-saito", dtype="float32", max_iter=2, backend="numpy")
+
+
+@pytest.mark.parametrize("factor", [1e-220, 1e250])
+def test_a_usual_delta_that_is_no_float_is_left_open_for_the_next_run(factor):
+    found = nmf(A * factor, 3, max_iter=20, backend="numpy")
+    assert found.settings["delta"] is None
+    again = nmf(A * factor, 3, delta=found.settings["delta"], max_iter=20, backend="numpy")
+    np.testing.assert_array_equal(again.W, found.W)
+
+
+def test_penalties_and_delta_that_no_loop_can_hold_are_refused():
+    small, large = ((A * x).astype("float32") for x in (1e-30, 1e30))
+    for name in ("l1_H", "l2_H", "l1_W", "l2_W"):
+        # l2 is of the size of A, l1 of its power 3/2
+        with pytest.raises(ValueError, match=rf"{name} is 0.1, so large beside A .* smaller"):
+            nmf(small, 3, **{name: 0.1}, backend="numpy")
+    with pytest.raises(ValueError, match=r"delta is 1e\+300, so large beside A"):
+        nmf(large, 3, delta=1e300, backend="numpy")
+
+
+@pytest.mark.parametrize(("size", "factor"), [(1e35, 1e-30), (1e-30, 1e36)])
+def test_a_start_that_is_no_number_beside_a_is_refused(size, factor):
+    B, W0 = ((x * y).astype("float32") for x, y in ((A, factor), (np.ones((30, 3)), size)))
+    with pytest.raises(ValueError, match=r"W0 \(largest entry .* no number of float32 beside it"):
+        nmf(B, 3, W0=W0, backend="numpy")
+
+
+def test_only_what_was_given_is_called_too_large():
+    with pytest.raises(ValueError, match="with W_fixed as given, W and H are so large"):
+        nmf(A, 3, W_fixed=np.full((30, 1), 3e18), dtype="float32", backend="numpy")
+
+
+def test_a_far_matrix_is_copied_once(monkeypatch):
+    from nmf_accel.matrices import RawDense
+
+    copies, times_of = [], RawDense.times
+    monkeypatch.setattr(RawDense, "times", lambda *x: copies.append(x) or times_of(*x))
+    nmf(times(A, -60, "float32"), 2, max_iter=1, backend="numpy")
+    assert len(copies) == 1
+
+
+@pytest.mark.parametrize("init", [None, "nndsvd", "nndsvda", "nndsvdar", "random"])
+@pytest.mark.parametrize(
+    ("dtype", "order"), [("float32", -100), ("float32", 120), ("float64", 660)]
+)
+def test_the_start_of_the_estimator_follows_a_far_scale(init, dtype, order):
+    X = A.astype(dtype)
+    X /= X.max()
+    near, far = (
+        NMF(3, init=init, solver="hals", random_state=0, max_iter=400).fit(x)
+        for x in (X, np.ldexp(X, order))
+    )
+    assert far.n_iter_ == pytest.approx(near.n_iter_, abs=10)
+    error = float(np.ldexp(far.reconstruction_err_, -order))
+    assert error == pytest.approx(near.reconstruction_err_, rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [2.0**-23, 1.0, 2.0**23])
+def test_the_start_of_usual_data_is_scikit_learns_to_the_bit(factor):
+    from sklearn.decomposition import NMF as Original
+
+    from nmf_accel.sklearn.fitting import start
+
+    model, X = NMF(3, random_state=0), A / A.max() * factor
+    model._check_params(X)
+    other = Original(3, random_state=0)
+    other._check_params(X)
+    expected = other._check_w_h(X, None, None, update_H=True)
+    for found, there in zip(start(model, X, None, None), expected, strict=True):
+        np.testing.assert_array_equal(found, there)

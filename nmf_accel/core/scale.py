@@ -206,8 +206,9 @@ def order_of(
     if not reach or (ROOM * reach <= there and above <= 1 / (ROOM * reach)):
         return near
     middle = round((math.log2(least) + math.log2(largest)) / 4)
-    # Never below the reach by the scale alone.
-    return 0 if float(shifted(least, -2 * middle)) < min(least, reach) else middle
+    # Never below the reach by the scale alone, where squares would do as they are.
+    lost = float(shifted(least, -2 * middle)) < min(least, reach)
+    return 0 if lost and largest < float(np.finfo(dtype).max) ** 0.5 / ROOM else middle
 
 
 def divided(raw: Raw, order: int) -> Raw:

@@ -197,6 +197,15 @@ def test_one_large_row_does_not_drown_the_others():
     assert found.error == pytest.approx(expected.error, rel=1e-4)
 
 
+def test_a_range_beyond_float32_is_left_where_its_small_entries_are_kept():
+    from nmf_accel.core import order_of
+
+    f32, reach = np.dtype("float32"), 3.6e-15  # of Itakura and Saito's
+    assert order_of(3e-14, 1e16, f32, 0.0, reach) == 0  # halfway it would be 2e-15
+    assert order_of(1e-11, 1e15, f32, 0.0, reach) == round(np.log2(1e4) / 4)
+    assert order_of(1.0, 1e30, f32, 0.0, reach) == round(np.log2(1e30) / 4)  # no squares
+
+
 def test_entries_below_what_w_h_can_be_are_told_of():
     B = A.copy()
     B[0] *= 1e-30

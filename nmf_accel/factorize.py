@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .core import Batch, Problem, memory_for
 from .intake import OF_H, OF_W, Given, hold, prepare, starting_factors
+from .losses import NONE
 from .options import Options
 from .progress import progress_bar
 from .results import Factorization, Interrupted
@@ -171,7 +175,7 @@ def nmf(
     Warns
     -----
     UserWarning
-        If something beside A is put into its order.
+        If something beside A is put into its order; if all of W H became zero.
 
     Notes
     -----
@@ -233,6 +237,7 @@ def factorize(
     H_start = None if H0 is None else Given(H0, "H0", beside=given, shares=OF_H)
 
     def finish() -> Factorization:
+        warn_if_all_are_dead(batch)
         W0, H0 = (x and x.in_order for x in (W_start, H_start))
         result = replace(batch.certified(), W0=W0, H0=H0)
         if given is None:
@@ -270,3 +275,22 @@ def _iterate(batch: Batch, callback: Callback | None, progress: bool) -> None:
             if callback and at_check and callback(iteration, error):
                 records.stop("the callback asked to stop")
                 return
+
+
+def warn_if_all_are_dead(batch: Batch) -> None:
+    """Warn if W H of a batch of one is nothing beside A but rounding, and no penalty wants that.
+
+    There the gradient is nothing too, and whatever a run has for its `tol` is met.
+    """
+    problem, (H, Wt, *_) = batch.problem, batch.loop.state
+    if batch.options.penalties != (NONE, NONE):
+        return
+    backend, xp = problem.backend, problem.backend.xp
+    h, w = (backend.to_numpy(xp.max(x, axis=-1)).astype(np.float64) for x in (H, Wt))
+    # One after the other, for their product may be no number.
+    if not (h / problem.mean * w > np.finfo(np.float64).eps).any():
+        warnings.warn(
+            "all components became zero, so W H says nothing of A; take a smaller delta, W0 and H0 "
+            "of like size, or solver='hals'",
+            stacklevel=4,
+        )

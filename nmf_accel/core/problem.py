@@ -19,6 +19,10 @@ from ..types import Array, Library, Squares, State, once
 from .held import Fixed
 from .scale import Scale
 
+APART = 16
+"""Binary orders that a component may be larger in W than at its balance with H, or smaller, where
+its residual is measured as it is."""
+
 
 def flops(shape: tuple[int, ...], entries: int, rank: int) -> float:
     """Operations of the six matrix products of one iteration of one run.
@@ -239,6 +243,11 @@ class Point:
     @once
     def kkt(self) -> NDArray[np.float64]:
         """Their KKT residuals, see `losses.residual`, of what is learned: (R,)."""
+        return self._kkt if self.penalties != (NONE, NONE) else self._shared()._kkt
+
+    @property
+    def _kkt(self) -> NDArray[np.float64]:
+        """The same, computed where W and H stand."""
         A, facts, frame, H, Wt = self._here
         backend, fixed = self.problem.backend, self.problem.fixed
         both = self.loss.whole_squares(A, facts, frame, H, Wt, self.penalties, self.carried)
@@ -247,6 +256,22 @@ class Point:
             of_H, of_W = map(Squares.of_learned, both, masks)
             both = of_H, of_W
         return np.asarray(backend.to_numpy(residual(backend, *both)), dtype=np.float64)
+
+    def _shared(self) -> Point:
+        """The same W H, of components whose size is not far apart in W and H.
+
+        Of others squares may be no numbers of the dtype. It is itself if there are none.
+        """
+        backend, xp, (_, _, _, H, Wt) = self.problem.backend, self.problem.backend.xp, self._here
+        double = np.dtype("float64")
+        h, w = (backend.to_numpy(xp.max(x, axis=-1)).astype(double) for x in (H, Wt))
+        alive = (h > 0) & (w > 0)
+        apart = (np.log2(np.where(alive, h, 1)) - np.log2(np.where(alive, w, 1))) / 2
+        if not (np.abs(apart) > APART).any():
+            return self
+        by = np.ldexp(1.0, np.rint(apart).astype(int))  # which changes no digit
+        more, less = (backend.asarray(x[..., None], self.problem.dtype) for x in (by, 1 / by))
+        return replace(self, W=(Wt * more).mT, H=H * less, carried=())
 
     @once
     def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:

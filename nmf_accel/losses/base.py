@@ -123,10 +123,11 @@ class Loss(ABC):
         """How many numbers it keeps in memory at its peak, beside factors and blocks of A."""
         return 6 * runs * d * max(m, n)
 
-    def delta(self, mean: float, dtype: np.dtype[Any]) -> float:
+    def delta(self, A: Matrix, mean: float) -> float:
         """δ of 'mu' where none is given, for a matrix with that mean."""
-        # Denominators are of the size of mean(A)^1.5: c A gives c times the same fit.
-        return float(DELTA * mean**1.5)
+        # Denominators are of the size of mean(A)^1.5, times the weights of entries if there are
+        # any: c A and weights c M give the same fit.
+        return float(DELTA * mean**1.5 * A.largest_weight)
 
     def errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The error that is reported for each value that was recorded."""

@@ -117,9 +117,9 @@ class Divergence(Loss):
         """√(2 D), as for the Frobenius norm."""
         return np.asarray(np.sqrt(np.maximum(values, 0)))
 
-    def delta(self, mean: float, dtype: np.dtype[Any]) -> float:
+    def delta(self, A: Matrix, mean: float) -> float:
         """No denominator is zero but where the numerator is."""
-        return float(np.finfo(dtype).smallest_normal)
+        return float(np.finfo(A.dtype).smallest_normal)
 
     def _parts(
         self, A: Matrix, facts: tuple[Any, ...], Y: Array, X: Array, record: bool

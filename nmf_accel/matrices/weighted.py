@@ -81,6 +81,11 @@ def weigh(A: Matrix, weights: Any, folds: int | None = None) -> tuple[Matrix, fl
     """A matrix with weights of its entries, and the mean of what is known: 0 if nothing is.
 
     What is known is in so many `folds` if runs leave one of these out.
+
+    Raises
+    ------
+    ValueError
+        If the weights are no numbers of the dtype of A any more.
     """
     library, xp = A.library, A.library.xp
     if isinstance(A, Sparse):
@@ -96,6 +101,7 @@ def weigh(A: Matrix, weights: Any, folds: int | None = None) -> tuple[Matrix, fl
         return found, mean
     assert isinstance(A, Dense)
     M: Any = library.asarray(weights, A.dtype)
+    _check_size(weights, M, A)
     total = float(xp.sum(M, dtype=xp.float64))
     drawn: Any = None
     if folds is not None:
@@ -103,3 +109,19 @@ def weigh(A: Matrix, weights: Any, folds: int | None = None) -> tuple[Matrix, fl
         drawn = xp.asarray(folds_of(rows, columns, folds))
     mean = float(library.inner(M, A.array)) / (total or 1.0)
     return Weighted(A.array, library, M, drawn), mean
+
+
+def _check_size(weights: Any, M: Any, A: Matrix) -> None:
+    """Raise if the largest of the weights, M in the dtype of A, is no number to reckon with."""
+    library, limits, double = A.library, np.finfo(A.dtype), np.finfo(np.float64)
+    # Gradients are squared in float64.
+    least = max(float(limits.smallest_normal), float(double.smallest_normal) ** 0.4)
+    if least <= float(library.xp.max(M)) <= min(float(limits.max), float(double.max) ** 0.4):
+        return
+    largest = float(library.xp.max(library.asarray(weights, np.dtype("float64"))))
+    if largest:
+        size = "small" if largest < 1 else "large"
+        raise ValueError(
+            f"the largest weight is {largest:g}, too {size} for {limits.dtype}; divide the weights "
+            "by their largest"
+        )

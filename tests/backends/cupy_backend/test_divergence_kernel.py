@@ -254,7 +254,7 @@ def loop_of(beta, stop=None, runs=1, dtype="float64", **options):
     W0, H0 = (np.stack(x) for x in zip(*starts, strict=True))
     watch = STOPS[stop] if stop else None
     rule = watch.rule(SOLVERS["mu"], 1) if watch else Quiet(SOLVERS["mu"].make(1))
-    delta = loss.delta(found.mean, np.dtype(dtype))
+    delta = loss.delta(found.A, found.mean)
     start = found.start(loss, W0, H0)
     return Loop(found, rule, start, delta, loss=loss, watch=watch, **options)
 

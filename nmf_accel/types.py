@@ -108,8 +108,10 @@ class Squares(NamedTuple):
     Attributes
     ----------
     violation : array
-        Of the projected gradient: of its entries that the KKT conditions want to be zero, all but
-        those that are positive where X is zero (Kim & Park 2008, section 5; Lin 2007, eq. 12).
+        Of what is wrong with the gradient g: Σ r (2 g − r) with r = min(g, L x), the room of an
+        entry x whose gradient grows by L. That is g² where g is negative or x has room to fall, and
+        0 where x is zero: as of the projected gradient (Kim & Park 2008, section 5; Lin 2007, eq.
+        12), but without its jump there.
     data : array
         Of the part of the gradient that is subtracted, ``model.minus()``.
     factor : array

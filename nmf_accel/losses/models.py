@@ -189,10 +189,12 @@ class Split(NamedTuple):
 def mean_curvature(library: Library, plus: Array, X: Array) -> Array:
     """The `curvature` of a model of which no more is known: that of ``plus`` as a multiple of X."""
     xp = library.xp
-    own, of_X = (xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True)) for x in (plus, X))
+    wide = (xp.astype(x, xp.float64, copy=False) for x in (plus, X))  # for squares of any number
+    own, of_X = (xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True)) for x in wide)
     alive = of_X > 0
     steep: Array = xp.where(alive, own / xp.where(alive, of_X, xp.ones_like(own)), 0 * own)
-    return steep
+    found: Array = xp.astype(steep, X.dtype, copy=False)
+    return found
 
 
 @lru_cache

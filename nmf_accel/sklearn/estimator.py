@@ -62,7 +62,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
     tol, max_iter, random_state, alpha_W, alpha_H, l1_ratio
         As in scikit-learn, whose own code draws the start and scales the penalties. With the
         solvers 'cd' and 'mu', `tol` is scikit-learn's; with the others it is held against the
-        KKT residual (`Factorization.kkt`), every 10 iterations.
+        KKT residual (`Factorization.kkt`), every 10 iterations. That is relative to all of X: where
+        the relative error is below some percent, take a smaller `tol` (docs/stopping.md).
     solver : {'cd', 'mu', 'hals', 'bpp', 'apg', 'auto'}
         'cd' and 'mu' take the very iterations of scikit-learn's, 'cd' being another name for
         'hals'; see `nmf` for the others.

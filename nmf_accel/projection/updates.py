@@ -99,7 +99,7 @@ def best_multiples(problem: Problem, W: NDArray[Any], H: NDArray[Any]) -> NDArra
     Of that A is the divergence of Kullback and Leibler the least.
     """
     backend, frame = problem.backend, problem.frame
-    loss = loss_called("kullback-leibler").on(problem.A)
+    loss = loss_called(1.0).on(problem.A)
     on_H, Wt = problem.on_device(W[None, ...], H)
     kept, Wt = frame.keep(backend, on_H, Wt)
     model = loss.model(problem.A, problem.facts(loss), Wt, kept)

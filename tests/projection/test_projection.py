@@ -144,3 +144,14 @@ class TestFromNear:
         W[:, 3] = W[:, 2] * (1 + 1e-12)
         near = np.ones((4, 9))
         np.testing.assert_array_equal(self.solved(W, near), self.solved(W, None))
+
+
+def test_a_component_of_next_to_no_size_is_left_to_its_penalty():
+    rng = np.random.default_rng(0)
+    W, A = rng.random((21, 10)), rng.random((21, 60))
+    W[:, -1] *= 1e-12
+    found = project(A, W, l1=0.1, backend="numpy")
+    np.testing.assert_allclose(
+        found[:-1], project(A, W[:, :-1], l1=0.1, backend="numpy"), atol=1e-9
+    )
+    assert not found[-1].any()

@@ -91,7 +91,8 @@ def delta_inside(options: Options, problem: Problem) -> float:
         If it is zero or infinite in the precision that is computed in.
     """
     if options.delta is None:
-        delta = options.objective.delta(problem.A, problem.mean)
+        with problem.backend.scope(problem.A):
+            delta = options.objective.delta(problem.A, problem.mean)
         advice = "scale A, for instance divide it by its maximum"
     else:
         delta, advice = problem.scale.l1_inside(options.delta), "take a larger one"

@@ -83,8 +83,8 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
     # Each column of A is a problem of its own, whose solution is as large as what is given.
     largest = xp.max(N, axis=1, keepdims=True)
     largest = xp.where(largest > 0, largest, xp.ones_like(largest))
-    # As G >= 0, an entry of H whose N is negative is zero, by how much does not matter: l1 of a tiny
-    # component may be so large beside all else that nothing of that would be seen.
+    # As G >= 0, an entry of H whose N is negative is zero; by how much does not matter, and l1 of a
+    # tiny component may be so large beside all else that nothing of that would be seen.
     N = xp.maximum(N, -largest)
     start, descents = xp.zeros_like(N), DESCENTS
     if near is not None and _is_well_conditioned(backend.to_numpy(G)):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nmf_accel import sweep
+from nmf_accel import Interrupted, sweep
 from nmf_accel.cli import main
+from nmf_accel.sweeps import Store, SweepResult
 
 PICTURES = {"sweep.png", "sweep.svg"}
 
@@ -43,7 +44,12 @@ def test_the_command_draws_it_anew(tmp_path):
     assert (tmp_path / "runs" / "sweep.svg").read_text() != before
 
 
-def interrupted(*args, **options):
+def interrupted(*args, store, **options):
+    kept = Store.read(store)
+    raise Interrupted(SweepResult(kept.rows, store=kept), "interrupted")
+
+
+def interrupted_again(*args, **options):
     raise KeyboardInterrupt
 
 
@@ -64,5 +70,5 @@ def test_after_ctrl_c_what_is_finished_is_drawn(tmp_path, monkeypatch, finished)
 def test_a_second_ctrl_c_leaves_the_picture_out(monkeypatch):
     run("--ranks", "2")
     monkeypatch.setattr("nmf_accel.cli.sweep.sweep", interrupted)
-    monkeypatch.setattr("nmf_accel.plots.sweep", interrupted)
+    monkeypatch.setattr("nmf_accel.plots.sweep", interrupted_again)
     assert "the same command does the rest" in run("--ranks", "2,3", status=130).stderr

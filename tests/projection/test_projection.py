@@ -155,3 +155,9 @@ def test_a_component_of_next_to_no_size_is_left_to_its_penalty():
         found[:-1], project(A, W[:, :-1], l1=0.1, backend="numpy"), atol=1e-9
     )
     assert not found[-1].any()
+
+
+def test_what_is_not_accurate_is_told_of(monkeypatch):
+    monkeypatch.setattr("nmf_accel.projection.exact.ACCURATE", -1.0)
+    with pytest.warns(UserWarning, match="W is so ill-conditioned that the KKT residual of H is"):
+        project(A, W, backend="numpy")

@@ -224,7 +224,7 @@ def test_factors_that_were_not_kept_are_told_from_runs_that_were_not_made(A):
 
 def test_a_reference_is_not_read_for_a_fingerprint_that_nobody_asks_for(A, monkeypatch):
     asked = []
-    plain = Given.fingerprint.func
+    plain = Given.fingerprint.find
     monkeypatch.setattr(
         Given, "fingerprint", property(lambda given: asked.append(given.name) or plain(given))
     )

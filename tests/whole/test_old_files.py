@@ -16,6 +16,7 @@ from nmf_accel import Factorization, StoreError, sweep
 from nmf_accel.cli import main
 from nmf_accel.options import COMMON
 from nmf_accel.sweeps import Store
+from nmf_accel.sweeps.store import key_of
 
 DATA = Path(__file__).parents[1] / "data"
 A = np.random.default_rng(0).random((6, 5))
@@ -60,7 +61,7 @@ def test_the_lines_that_made_them_make_them_again(tmp_path, monkeypatch):
     for name in old.settings.keys() - LOCAL:  # new ones may have come since
         assert new.settings[name] == old.settings[name], name
     for sweep_of in SWEEPS:
-        rows = [Store.read(x / sweep_of).rows for x in (DATA, tmp_path)]
+        rows = [sorted(Store.read(x / sweep_of).rows, key=key_of) for x in (DATA, tmp_path)]
         for was, now in zip(*rows, strict=True):
             assert now.keys() >= was.keys()  # new ones may have come since
             assert now["error"] == pytest.approx(was["error"], rel=1e-12)

@@ -197,8 +197,11 @@ class Store:
             raise StoreError(f"{self.path} is not open for writing")
         seals = {}
         for key, factorization in factorizations.items():
-            factorization.save(self.factors(*key))
-            seals[key] = Seal.of(self.factors(*key))
+            path = self.factors(*key)
+            if os.path.lexists(path) and not path.is_file():
+                path.unlink()  # a pipe or a link to nowhere, which is no file to write to
+            factorization.save(path)
+            seals[key] = Seal.of(path)
         found = [Line(row, self.head.digest, seals.get(key_of(row))) for row in rows]
         # Those with factors first: of lines of which a crash leaves the first ones alone, the best
         # is then among these.

@@ -62,3 +62,11 @@ def test_the_kernels_of_a_backend_are_those_that_somebody_asks_for():
     assert {"multiply_divide", "descend", "solve_passive", "free2"} <= asked
     for name in backends.names():
         assert set(backends.get(name).kernels) <= asked, name
+
+
+def test_numpy_takes_the_other_values_where_a_condition_is_met_in_part_alone():
+    numpy, x = backends.get("numpy"), np.array([1.0, 2.0])
+    found = numpy.where(np.array([True, False]), x, lambda: -x)
+    np.testing.assert_array_equal(found, [1, -2])
+    everywhere = numpy.where(np.array([True, True]), x, lambda: pytest.fail("they are not needed"))
+    np.testing.assert_array_equal(everywhere, x)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from conftest import assert_histories_agree, assert_parity, require_or_skip
 
 from nmf_accel import BackendError, backends, nmf, project, sweep
-from nmf_accel.intake import fingerprint
+from nmf_accel.intake import Given, fingerprint, prepare
 
 rng = np.random.default_rng(0)
 A = rng.random((40, 30)) * (rng.random((40, 30)) < 0.2)
@@ -152,3 +152,15 @@ def test_a_matrix_of_any_dtype_and_format_is_what_its_entries_are(dtype, shape, 
     A = sp.csr_array(whole).asformat(format)
     found, expected = (nmf(X, 2, max_iter=20, solver="hals", backend="numpy") for X in (A, whole))
     np.testing.assert_allclose(found.W, expected.W, rtol=1e-3, atol=1e-5)
+
+
+def test_zeros_that_are_stored_are_not_multiplied_with():
+    stored = sp.csr_array(A)
+    stored.data[::3] = 0
+    problem = prepare(Given(stored), None, "numpy")
+    assert problem.A.entries == np.count_nonzero(stored.toarray())
+    assert np.count_nonzero(stored.data) < stored.data.size, "the caller's are left alone"
+
+
+def test_a_fingerprint_tells_shapes_apart():
+    assert fingerprint(np.ones((2, 6))) != fingerprint(np.ones((3, 4)))

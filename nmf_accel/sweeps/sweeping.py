@@ -10,18 +10,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Unpack
 
-import numpy as np
-
-from ..core import Problem, Scale, record, settle
-from ..intake import Given, fingerprint, hold, prepare, prepare_whole
-from ..losses.frobenius import residual2
-from ..matrices import Matrix
+from ..core import Problem, record, settle
+from ..intake import Given, fingerprint, hold, prepare
 from ..options import COMMON, Option, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization, Interrupted
 from .memory import kept_bytes
 from .packing import Packing
 from .plan import planned_runs
+from .reference import Reference
 from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
 from .table import SweepResult
 
@@ -136,40 +133,6 @@ def wanted_of(runs: list[Options], keep: str) -> list[Options]:
     rows = [{"rank": run.rank, "seed": run.seed, "error": 0.0} for run in runs]
     wanted = KEEP[keep](rows)
     return [run for run in runs if (run.rank, run.seed) in wanted]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Reference:
-    """What A should have been, on the same backend."""
-
-    A: Matrix
-    given: Given
-    scale: Scale
-
-    @classmethod
-    def of(cls, reference: Any, problem: Problem, beside: Given) -> Reference:
-        """It, checked, and in the order of A, by the names that both have.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If it could not be factorized either, or has another shape or other names.
-        """
-        given = Given(reference, "reference", beside=beside)
-        prepared = prepare_whole(given, problem.dtype, problem.backend.name)
-        if prepared.A.weights is not None:
-            raise TypeError("reference is a masked array; all of it must be known")
-        if prepared.shape != problem.shape:
-            raise ValueError(f"reference has shape {prepared.shape}, but A has {problem.shape}")
-        return cls(prepared.A, given, prepared.scale)
-
-    def error(self, result: Factorization) -> float:
-        """‖reference − W H‖_F; the factors are arrays of the backend."""
-        W, H = map(self.scale.factor_inside, (result.W, result.H))
-        error = np.sqrt(
-            self.A.library.to_numpy(residual2(self.A, W.mT[None, ...], H[None, ...]))[0]
-        )
-        return float(self.scale.errors_outside(error))
 
 
 @dataclass(repr=False)

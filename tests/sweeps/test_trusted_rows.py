@@ -10,10 +10,10 @@ from nmf_accel import StoreError, sweep
 from nmf_accel.intake import fingerprint
 from nmf_accel.options import COMMON
 from nmf_accel.sweeps import Packing, Store, SweepResult
+from nmf_accel.sweeps.reference import Reference
 from nmf_accel.sweeps.store import best_of
 from nmf_accel.sweeps.store.head import Head
 from nmf_accel.sweeps.store.lines import Line
-from nmf_accel.sweeps.sweeping import Reference
 
 A = np.random.default_rng(0).random((6, 5))
 RUN = {"max_iter": 5, "backend": "numpy"}

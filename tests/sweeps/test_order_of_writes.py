@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import json
 import os
 import stat
 from pathlib import Path
@@ -202,3 +203,11 @@ def test_factors_that_a_crash_kept_too_long_are_removed(tmp_path):
     (tmp_path / "factors" / f"rank-2-seed-{worse}.npz").write_bytes(b"x")
     sweep(A, [2], 2, store=tmp_path, **RUN)
     assert [x.name for x in (tmp_path / "factors").iterdir()] == [f"rank-2-seed-{1 - worse}.npz"]
+
+
+def test_of_a_batch_the_lines_of_what_is_kept_come_first(tmp_path):
+    """So that a crash which leaves some lines of it leaves none of the best without factors."""
+    result = sweep(A, [2], 6, store=tmp_path, **RUN)
+    lines = [json.loads(x) for x in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert result.best_row(2)["seed"] > 0, "else the order of seeds is the one"
+    assert [("factors" in line) for line in lines] == [True] + 5 * [False]

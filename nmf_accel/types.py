@@ -100,6 +100,14 @@ Measures = tuple[Array, ...]
 """What is measured of a state: numbers of each run in float64, (R,) each."""
 
 
+def add(x: Any, y: Any) -> Any:
+    """The sums of arrays in tuples, in any nesting."""
+    if not isinstance(x, tuple):
+        return x + y
+    sums = [add(a, b) for a, b in zip(x, y, strict=True)]
+    return type(x)(*sums) if hasattr(x, "_fields") else tuple(sums)
+
+
 class Squares(NamedTuple):
     """Sums of squares over each row of a factor X (R, d, n), in float64: (R, d) each.
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, cast
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
-from ..types import Array, Kernel, State, Step, Sum, once
+from ..types import Array, Kernel, State, Step, Sum, add, once
 from . import forks
 
 LONGEST_CHUNK = 256
@@ -61,14 +61,6 @@ class Probe:
     accelerated: bool = False
 
 
-def add(x: Any, y: Any) -> Any:
-    """The sums of arrays in tuples, in any nesting."""
-    if not isinstance(x, tuple):
-        return x + y
-    sums = [add(a, b) for a, b in zip(x, y, strict=True)]
-    return type(x)(*sums) if hasattr(x, "_fields") else tuple(sums)
-
-
 class Backend(ABC):
     """An array library, seen from the loop."""
 
@@ -92,7 +84,7 @@ class Backend(ABC):
 
     @property
     def least_space(self) -> int:
-        """Bytes in which it walks through W H, however small that is."""
+        """Bytes that a walk through W H takes, however small W H is."""
         return 0
 
     @property

@@ -14,8 +14,8 @@ from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
 from ...matrices import Dense, Partly, Seen, Side, Weighted
-from ...types import Array, Kernel, State, Step, Sum, once
-from ..base import LONGEST_CHUNK, Backend, Probe, Program, add
+from ...types import Array, Kernel, State, Step, Sum, add, once
+from ..base import LONGEST_CHUNK, Backend, Probe, Program
 from .device import chosen, device_of, here, on_device_of, without_preallocation
 from .kernels import KERNELS
 from .loops import counted, repeated

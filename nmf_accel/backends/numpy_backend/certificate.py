@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Frame, Matrix
-from ...types import Squares
-from ..base import Backend, add
+from ...types import Squares, add
+from ..base import Backend
 from . import columns as in_columns
 from . import ways
 from .shared import in_parts

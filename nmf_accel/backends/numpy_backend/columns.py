@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...matrices import Matrix
-from ...types import Array
-from ..base import Moving, add
+from ...types import Array, add
+from ..base import Moving
 from .threads import Crew, parts
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Matrix
-from ..base import add
+from ...types import add
 from . import threads, ways
 
 Floats = NDArray[Any]

@@ -1,4 +1,7 @@
-"""How a command ends when it is told to: by Ctrl-C (SIGINT), or by SIGTERM, as a scheduler does.
+"""How a command ends when it is told to.
+
+By Ctrl-C (SIGINT), by SIGTERM, as a scheduler does, or by SIGHUP, when its terminal, or the
+connection to it, is closed.
 
 The first signal raises `KeyboardInterrupt`, so that what there is can be saved. A second one ends
 the process at once, whatever it is at: files are written whole or not at all.
@@ -9,17 +12,19 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    WORDS[signal.SIGHUP] = "hung up"
 
 SAME = 0.2
 """Seconds within which a second signal is the first one: `timeout` sends it to a process and to its
@@ -51,7 +56,7 @@ class Told:
 
     @property
     def status(self) -> int:
-        """What a shell expects of a process that ends by the signal: 130 or 143."""
+        """What a shell expects of a process that ends by the signal: 130, 143 or 129."""
         return 128 + self.by
 
     @property
@@ -63,6 +68,7 @@ class Told:
         """Handle a signal, in the main thread, once what it is at has returned to Python."""
         if not self.at_all:
             self.by, self.at_all = signal.Signals(number), True
+            forget_terminal()
             raise KeyboardInterrupt
 
     @contextmanager
@@ -100,11 +106,21 @@ class Told:
                 time.sleep(SHORTLY)  # until the main thread is where it can be raised
                 self.at_all, self._since = False, None
                 signal.pthread_kill(main_thread, self.by)
-            elif number[0] in SIGNALS:
+            elif number[0] in WORDS:
                 now = time.monotonic()
                 self._since = self._since or now
                 if now - self._since > SAME:
                     os._exit(128 + number[0])
+
+
+def forget_terminal() -> None:
+    """Write to nowhere what would go to a terminal that is gone: what is to be saved still is."""
+    for stream in (1, 2):
+        with suppress(OSError):  # it was closed before
+            if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)
 
 
 @contextmanager
@@ -116,7 +132,7 @@ def heeded(told: Told) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {x: signal.getsignal(x) for x in SIGNALS}
+    before = {x: signal.getsignal(x) for x in WORDS}
     ours = [x for x, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     with told.watching():
         try:

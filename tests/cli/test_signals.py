@@ -154,6 +154,32 @@ def test_fit_saves_what_there_is_on_sigterm(monkeypatch):
     assert Factorization.load("out/factorization.npz").n_iter == 30
 
 
+CLOSED = """
+import os, pty, sys, termios
+pid, terminal = pty.fork()
+if not pid:
+    os.execv(sys.executable, [sys.executable, "-c", *sys.argv[2:]])
+termios.tcsetwinsize(terminal, (25, 80))
+while os.read(terminal, 9999).count(sys.argv[1].encode()) == 0:
+    pass
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+# The bar of a fit shows an error once there have been iterations.
+@pytest.mark.parametrize(("given", "seen"), [(FIT, "error"), (SWEEP, "%|")])
+def test_a_closed_terminal_is_told_of_nothing_but_what_there_is_is_saved(given, seen):
+    process = begin(CLOSED, seen, COMMAND, *given, "--progress", "--max-iter", "100000000")
+    try:
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 129, told
+    if given is FIT:
+        assert Factorization.load("out/factorization.npz").stopped_because.startswith("interrupted")
+
+
 def test_fit_saves_a_run_that_was_at_its_certificate(monkeypatch):
     from nmf_accel.core import Batch
 

@@ -91,6 +91,7 @@ def test_interrupted_at_any_line_it_is_as_before_or_as_after():
                 raise KeyboardInterrupt
             return interrupt
 
+        before = sys.gettrace()  # of what measures which lines are run
         sys.settrace(interrupt)
         try:
             found.take(HERE, 10, falls[10:], 0.1)
@@ -100,7 +101,7 @@ def test_interrupted_at_any_line_it_is_as_before_or_as_after():
             assert line > 20, "nothing was interrupted"
             return
         finally:
-            sys.settrace(None)
+            sys.settrace(before)
         assert len(found.errors(0)) == found.n_iter[0] == found.iteration
         assert found.going.all() == (found.iteration < 20)
     pytest.fail("take has more lines than that")

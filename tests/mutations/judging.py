@@ -14,9 +14,11 @@ import coverage
 ROOT = Path(__file__).parents[2]
 QUICK = 40
 """Seconds of tests that a mutant meets first; the rest only if it survives them."""
-PATIENCE = 300
-"""Seconds after which a mutant counts as noticed: it hangs, or takes that much longer."""
+PATIENCE = (60, 3)
+"""Seconds, and so many times those of its tests, after which a mutant hangs, and is noticed."""
 
+RAN = (0, 1)
+"""Statuses of pytest: all passed, or some did not."""
 NONE_FAILED = (0, 5)
 """Statuses of pytest: all passed, or none was chosen."""
 
@@ -65,7 +67,10 @@ class Tests:
             "--benchmark-disable",
         ]
         times = [f"--junitxml={self.record / 'times.xml'}", "-o", "junit_family=xunit1"]
-        subprocess.run([*run, *tests, *times, *self.paths, *self.chosen], cwd=ROOT, env=alone(ROOT))
+        command = [*run, *tests, *times, *self.paths, *self.chosen]
+        status = subprocess.run(command, cwd=ROOT, env=alone(ROOT)).returncode
+        if status not in RAN:
+            raise RuntimeError(f"pytest ended with status {status}")
         (self.record / "done").touch()
 
     def through(self, path, line):
@@ -143,6 +148,7 @@ class Judge:
         """The first of these tests that fails; nothing if none does."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
         command += ["--benchmark-disable", *tests, *self.tests.chosen]
+        least, times = PATIENCE
         try:
             done = subprocess.run(
                 command,
@@ -150,7 +156,7 @@ class Judge:
                 env=alone(self.root),
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE,
+                timeout=least + times * sum(map(self.tests.seconds.__getitem__, tests)),
             )
         except subprocess.TimeoutExpired:
             return "it took too long"

@@ -6,14 +6,18 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
+from bisect import bisect
 from collections import defaultdict
+from itertools import accumulate
 from pathlib import Path
 
 import coverage
 
 ROOT = Path(__file__).parents[2]
-QUICK = 40
-"""Seconds of tests that a mutant meets first; the rest only if it survives them."""
+QUICK = 10
+"""Seconds of tests that a mutant meets first; more of them only if it survives these."""
+ELSEWHERE = "strict and not punk"
+"""Of the tests of a room, those that run what is for other backends than NumPy."""
 PATIENCE = (60, 3)
 """Seconds, and so many times those of its tests, after which a mutant hangs, and is noticed."""
 
@@ -42,10 +46,12 @@ class Tests:
         Where they are, from the root.
     words : str
         Which of them, as pytest's `-k` has it.
+    most : float
+        Seconds of tests that a mutant meets in all, the fastest first.
     """
 
-    def __init__(self, record, paths, words):
-        self.record, self.paths, self.chosen = record, paths, ["-k", words]
+    def __init__(self, record, paths, words, most):
+        self.record, self.paths, self.words, self.most = record, paths, words, most
         if not (record / "done").exists():
             record.mkdir(parents=True, exist_ok=True)
             self._run_all()
@@ -67,7 +73,7 @@ class Tests:
             "--benchmark-disable",
         ]
         times = [f"--junitxml={self.record / 'times.xml'}", "-o", "junit_family=xunit1"]
-        command = [*run, *tests, *times, *self.paths, *self.chosen]
+        command = [*run, *tests, *times, *self.paths, "-k", self.words]
         status = subprocess.run(command, cwd=ROOT, env=alone(ROOT)).returncode
         if status not in RAN:
             raise RuntimeError(f"pytest ended with status {status}")
@@ -77,9 +83,19 @@ class Tests:
         """The tests that run through a line, the fastest first; all, where it is run on import."""
         contexts = self.data.contexts_by_lineno(str((ROOT / path).resolve())).get(line, [])
         names = {context for context in contexts if context}
-        found = [test for test in self.seconds if context_of(test) in names]
-        everywhere = not found and "" in contexts
-        return sorted(self.seconds if everywhere else found, key=self.seconds.__getitem__)
+        found = [test for test in self.quickest if context_of(test) in names]
+        return self.quickest if not found and "" in contexts else found
+
+    @property
+    def quickest(self):
+        """All tests, the fastest first."""
+        return sorted(self.seconds, key=self.seconds.__getitem__)
+
+    def parts(self, tests):
+        """Some of these tests, in two parts: those that are quick together, and more of them."""
+        until = list(accumulate(map(self.seconds.__getitem__, tests)))
+        first = max(bisect(until, QUICK), 1)
+        return [part for part in (tests[:first], tests[first : bisect(until, self.most)]) if part]
 
 
 def context_of(test):
@@ -124,31 +140,31 @@ class Judge:
         for name in subprocess.check_output(known, cwd=ROOT, text=True).split("\0")[:-1]:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, self.root / name, follow_symlinks=False)
-        quick = parts(sorted(tests.seconds, key=tests.seconds.__getitem__), tests.seconds)[0]
-        if killer := self._killer(quick):
+        if killer := self._killer(tests.parts(tests.quickest)[0], tests.words):
             raise RuntimeError(f"{killer}: tests fail though nothing was changed; {self.told}")
 
     def verdict(self, mutant):
-        """What became of a mutant: 'killed' with the test that did, 'survived', or 'not run'."""
-        tests = self.tests.through(mutant.path, mutant.line)
-        if not tests:
-            return "not run", ""
+        """What became of a mutant: 'killed' with the test that did, or 'survived'."""
         path = self.root / mutant.path
         whole = path.read_text()
         try:
             path.write_text(mutant.code())
-            for part in parts(tests, self.tests.seconds):
-                if killer := self._killer(part):
-                    return "killed", killer
+            if tests := self.tests.through(mutant.path, mutant.line):
+                killers = (self._killer(part, self.tests.words) for part in self.tests.parts(tests))
+            else:
+                killers = iter([self._killer([f"tests/{mutant.room}"], ELSEWHERE)])
+            if killer := next(filter(None, killers), ""):
+                return "killed", killer
         finally:
             path.write_text(whole)
         return "survived", ""
 
-    def _killer(self, tests):
+    def _killer(self, tests, words):
         """The first of these tests that fails; nothing if none does."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
-        command += ["--benchmark-disable", *tests, *self.tests.chosen]
+        command += ["--benchmark-disable", *tests, "-k", words]
         least, times = PATIENCE
+        patience = least + times * sum(self.tests.seconds.get(test, least) for test in tests)
         try:
             done = subprocess.run(
                 command,
@@ -156,7 +172,7 @@ class Judge:
                 env=alone(self.root),
                 capture_output=True,
                 text=True,
-                timeout=least + times * sum(map(self.tests.seconds.__getitem__, tests)),
+                timeout=patience,
             )
         except subprocess.TimeoutExpired:
             return "it took too long"
@@ -166,14 +182,3 @@ class Judge:
         failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         # Where nothing can even be imported, no test fails.
         return failed[0].split(" - ")[0] if failed else f"status {done.returncode}"
-
-
-def parts(tests, seconds):
-    """The tests in two parts: those that are quick together, and the rest."""
-    total, first = 0.0, []
-    for test in tests:
-        total += seconds[test]
-        if total > QUICK and first:
-            break
-        first.append(test)
-    return [part for part in (first, tests[len(first) :]) if part]

@@ -98,13 +98,18 @@ class Mutant(NamedTuple):
     operator: str
     occurrence: int
 
+    @property
+    def room(self):
+        """The folder or file of the package where it is."""
+        return self.path.split("/")[1]
+
     def code(self):
         """The file with it."""
         return mutate_code(Path(self.path).read_text(), operators()[self.operator], self.occurrence)
 
 
 def mutants_of(path):
-    """The mutants of a file, but for those in annotations and in ``__repr__``."""
+    """The mutants of a file, but for those in annotations, ``__repr__`` and decorators."""
     code = path.read_text()
     tree, nowhere = get_ast(code), [*without_effect(ast.parse(code))]
     for name, operator in operators().items():
@@ -124,6 +129,8 @@ def without_effect(tree):
                 yield place(node)
             case ast.FunctionDef() if node.returns:
                 yield place(node.returns)
+            case ast.ClassDef():  # frozen=True and its like keep mistakes away
+                yield from map(place, node.decorator_list)
             case ast.arg() | ast.AnnAssign() if node.annotation:
                 yield place(node.annotation)
             case ast.If(test=ast.Name("TYPE_CHECKING")):

@@ -40,9 +40,12 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", type=Path, default=Path("mutations"))
     parser.add_argument("--tests", nargs="*", default=TESTS)
+    parser.add_argument("--words", default=WORDS)
+    parser.add_argument("--most", type=float, default=60, help="seconds of tests for a mutant")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    tests = Tests(given.record.resolve(), [f"tests/{x}" for x in given.tests], WORDS)
+    paths = [f"tests/{x}" for x in given.tests]
+    tests = Tests(given.record.resolve(), paths, given.words, given.most)
     mutants = [x for path in files_of(given.rooms) for x in mutants_of(path)]
     if given.sample:
         mutants = random.Random(given.seed).sample(mutants, min(given.sample, len(mutants)))
@@ -83,7 +86,7 @@ def report(book, mutants):
     counts = Counter()
     for mutant in sorted(mutants):
         verdict = told[tuple(mutant)]["verdict"]
-        counts[mutant.path.split("/")[1], verdict] += 1
+        counts[mutant.room, verdict] += 1
         if verdict != "killed":
             print(f"{mutant.path}:{mutant.line}:{mutant.column} {mutant.operator} {verdict}")
     for room in sorted({room for room, _ in counts}):

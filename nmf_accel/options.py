@@ -82,15 +82,18 @@ class Option:
                 known = ", ".join(self.names) + ", or a number" * (self.kind is not str)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
+        switched = isinstance(value, (bool, np.bool_))
         if self.kind is bool:
-            if not isinstance(value, (bool, np.bool_)):
+            if not switched:
                 raise TypeError(f"{name} is {value!r}; it must be {self.must}")
             return bool(value)
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        whole = isinstance(value, (int, np.integer)) and not switched
         if self.kind is int and not whole:
             raise TypeError(f"{name} is {value!r}; it must be an integer")
         try:
-            number = math.nan if isinstance(value, bool) else self.kind(value)
+            if switched:
+                raise TypeError  # though Python has it for a number
+            number = self.kind(value)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name} is {value!r}; it must be a number, {self.must}") from None
         inside = self.low < number if self.open else self.low <= number

@@ -1,8 +1,8 @@
 /* File events of a process under one folder: counted, and at one of them something goes wrong.
 
-   Loaded before the C library (LD_PRELOAD). An event is a call that changes files: opening one to
-   write, writing, truncating, syncing, renaming, removing, making a folder, changing a mode, locking.
-   What is not armed, or lies elsewhere, passes through.
+   Loaded before the C library (LD_PRELOAD). An event is a call that reads or changes files: opening
+   one, reading, writing, truncating, syncing, renaming, removing, making a folder, changing a mode,
+   locking. What is not armed, or lies elsewhere, passes through.
 */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -100,6 +100,7 @@ ssize_t write(int fd, const void *bytes, size_t n) {
     if (e == AFTER) { int kept = errno; strike(); errno = kept; }
     return got;
 }
+ssize_t read(int fd, void *bytes, size_t n) { CALL(read, open_under(fd), NULL, (fd, bytes, n)); }
 int fsync(int fd) { CALL(fsync, open_under(fd), NULL, (fd)); }
 int fdatasync(int fd) { CALL(fdatasync, open_under(fd), NULL, (fd)); }
 int ftruncate(int fd, off_t n) { CALL(ftruncate, open_under(fd), NULL, (fd, n)); }
@@ -116,14 +117,13 @@ int rename(const char *a, const char *b) { CALL(rename, ours(AT_FDCWD, b), b, (a
 int renameat(int c, const char *a, int d, const char *b) { CALL(renameat, ours(d, b), b, (c, a, d, b)); }
 int link(const char *a, const char *b) { CALL(link, ours(AT_FDCWD, b), b, (a, b)); }
 
-#define WRITES (O_CREAT | O_WRONLY | O_RDWR | O_TRUNC)
 #define OPEN(name, declared, at, passed)                                                  \
     int name declared {                                                                   \
         va_list rest;                                                                     \
         va_start(rest, flags);                                                            \
         mode_t mode = va_arg(rest, mode_t);                                               \
         va_end(rest);                                                                     \
-        CALL(name, (flags & WRITES) && ours(at, path), path, passed);                     \
+        CALL(name, ours(at, path), path, passed);                                         \
     }
 OPEN(open, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))
 OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))

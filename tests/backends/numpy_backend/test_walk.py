@@ -23,7 +23,7 @@ def prepared(A, loss):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(5, 3), (90, 700), (700, 90), (3, 9000)])
+@pytest.mark.parametrize("shape", [(5, 3), (90, 700), (3, 9000)])
 @pytest.mark.parametrize("beta", [0, 0.4, 0.8, 1, 3])
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("record", [True, False])

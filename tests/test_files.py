@@ -112,6 +112,44 @@ def test_a_kill_leaves_the_old_file_or_the_new_and_what_can_be_found(tmp_path):
         assert len(others) == (number < 2)
 
 
+def test_what_is_synced_has_all_its_bytes_and_not_yet_its_name(tmp_path, monkeypatch):
+    """A power failure may come at once after the file has its name."""
+    sizes, real = [], os.fsync
+
+    def fsync(handle):
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            sizes.append((os.fstat(handle).st_size, (tmp_path / "f").exists()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "f", b"12345")
+    assert sizes == [(5, False)]
+
+
+def test_no_file_stays_open(tmp_path, monkeypatch):
+    """Also where what is to be read is none, or a folder cannot be synced: handles are few."""
+    os.mkfifo(tmp_path / "pipe")
+    before = os.listdir("/proc/self/fd")
+    sync_folder(tmp_path)
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(OSError, match="it is a "):
+            open_regular(path)
+    write(tmp_path / "f")
+    monkeypatch.setattr(os, "fsync", lambda handle: os.stat("/nothing"))  # it fails
+    with pytest.raises(FileNotFoundError):
+        sync_folder(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_link_and_a_folder_are_nothing_that_a_writer_left(tmp_path):
+    """Writers make files; what else is called so is somebody's, and stays."""
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / ".f.0123456789abcdef").symlink_to(tmp_path / "mine")
+    (tmp_path / ".f.1123456789abcdef").mkdir()
+    (tmp_path / ".f.2123456789abcdef").write_bytes(b"x")
+    assert left_behind(tmp_path, "f") == [tmp_path / ".f.2123456789abcdef"]
+
+
 def test_writers_do_not_meet(tmp_path):
     """Threads that write the same file each write it whole."""
     contents = [bytes([k]) * 10_000 for k in range(8)]

@@ -232,13 +232,13 @@ class Store:
             warnings.warn(
                 f"{self.log.path}: {listed(faults)}; dropped, so that those of their runs that are "
                 f"asked for are done again; the file as it was is {self.log.aside().name}",
-                stacklevel=5,
+                stacklevel=7,
             )
         if found.missing and self.head.format > 1:
             warnings.warn(
                 f"{self.log.path} is not there; those of its runs that are asked for are done "
                 "again",
-                stacklevel=5,
+                stacklevel=7,
             )
         if found.damaged or found.missing or not found.tidy:
             self.log.write(self.lines.values())

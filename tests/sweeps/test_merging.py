@@ -105,6 +105,35 @@ def test_the_best_is_never_a_row_without_factors(tmp_path):
     assert SweepResult(merged.rows, store=merged).best(2).settings["seed"] == best
 
 
+def test_of_a_run_that_several_have_one_that_keeps_its_factors_is_taken(tmp_path):
+    """Also where it is named last, and the best of another folder is not so good in the first."""
+    errors = {x["seed"]: x["error"] for x in sweep(A, [2], 3, **RUN).table}
+    best, second, _ = sorted(errors, key=errors.get)
+    change_all = {"first": [best], "second": [best, second], "third": [second]}
+    for name, seeds in change_all.items():
+        sweep(A, [2], seeds, store=tmp_path / name, **RUN)
+    for name in ("second", "third"):
+        change(tmp_path / name, 2, second, error=errors[best] * 1.001)
+    change(tmp_path / "first", 2, best, error=errors[best] * 1.002)
+    merged = merge([tmp_path / name for name in change_all], tmp_path / "m")
+    assert merged.wanted == {(2, second)}
+    kept = tmp_path / "third" / "factors" / f"rank-2-seed-{second}.npz"
+    assert merged.factors(2, second).read_bytes() == kept.read_bytes()
+
+
+def test_a_merge_has_the_names_of_the_first_or_none(tmp_path):
+    """As it has its settings."""
+    names = "names"
+    for name, more in (("a", {names: "x"}), ("b", {})):
+        Head({"keep": "none", **more}).write(tmp_path / "sweep.json")
+        (tmp_path / name).mkdir()
+        (tmp_path / "sweep.json").rename(tmp_path / name / "sweep.json")
+        (tmp_path / name / "runs.jsonl").write_bytes(b"")
+    a, b = tmp_path / "a", tmp_path / "b"
+    assert merge([a, b], tmp_path / "ab").settings.get(names) == "x"
+    assert merge([b, a], tmp_path / "ba").settings.get(names) is None
+
+
 @pytest.mark.parametrize("name", ["cut", "bent", "missing"])
 def test_damaged_factors_are_not_copied(two, tmp_path, name):
     path = next((two[0] / "factors").glob("rank-1-*"))
@@ -179,14 +208,24 @@ def test_the_same_rows_of_other_settings_are_another_sweep(two, tmp_path):
         merge(two, tmp_path / "m")
 
 
-@pytest.mark.parametrize("content", ["theirs", "garbage\n"])
+@pytest.mark.parametrize("content", ["theirs", "other times", "other settings", "garbage\n"])
 def test_a_folder_that_lost_its_head_is_not_merged_over(two, tmp_path, content):
-    sweep(A, [5], 2, store=tmp_path / "m", **RUN)
+    """Runs of the same ranks and seeds are not these very ones; they would be lost."""
+    if content == "other times":
+        lines = merge(two, tmp_path / "m").lines
+        for folder in two:  # the second run of the merge, in whichever folder it is
+            change(folder, *list(lines)[1], seconds=77.0)
+    elif content == "other settings":
+        found = merge(two, tmp_path / "m")
+        found.log.write(Line(x.row, "0" * 16, x.seal) for x in found.lines.values())
+    else:
+        sweep(A, [5], 2, store=tmp_path / "m", **RUN)
     (tmp_path / "m" / "sweep.json").unlink()
-    if content != "theirs":
+    if content == "garbage\n":
         (tmp_path / "m" / "runs.jsonl").write_text(content)
     before = files(tmp_path / "m")
-    with pytest.raises(StoreError, match=r"line 1 is no run of the folders to merge"):
+    number = 2 if content == "other times" else 1
+    with pytest.raises(StoreError, match=rf"line {number} is no run of the folders to merge"):
         merge(two, tmp_path / "m")
     assert {k: x for k, x in files(tmp_path / "m").items() if k.name != "sweep.lock"} == {
         k: x for k, x in before.items() if k.name != "sweep.lock"

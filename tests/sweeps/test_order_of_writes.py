@@ -171,17 +171,19 @@ LITTER = {
     "factors/.rank-x-seed-1.npz.0123456789abcdef": True,
     "factors/notes.txt": True,
     "factors/rank-7-seed-7.npz": True,  # of a run that a crash left without a line
+    "factors/rank-2-seed-00.npz": True,  # of no run: nobody writes a number so
+    "factors/rank-2-seed-01.npz": True,
 }
 
 
 def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
-    sweep(A, [2], 1, store=tmp_path, **RUN)
+    sweep(A, [2], 2, store=tmp_path, **RUN)
     for name in LITTER:
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / ".runs.jsonl.aaaaaaaaaaaaaaaa").mkdir()
     Store.read(tmp_path)
     assert all((tmp_path / name).exists() for name in LITTER), "a reader removes nothing"
-    sweep(A, [2], 1, store=tmp_path, **RUN)
+    sweep(A, [2], 2, store=tmp_path, **RUN)
     assert {name: (tmp_path / name).exists() for name in LITTER} == LITTER
     assert (tmp_path / ".runs.jsonl.aaaaaaaaaaaaaaaa").is_dir()
 

@@ -143,7 +143,6 @@ def _write(handle: int, about: dict[str, Any]) -> None:
     """Say who holds it; where that fails, it is held all the same."""
     with suppress(OSError):
         os.ftruncate(handle, 0)
-        os.lseek(handle, 0, os.SEEK_SET)
         os.write(handle, json.dumps(about).encode() + b"\n")
 
 

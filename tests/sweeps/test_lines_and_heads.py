@@ -126,6 +126,34 @@ def test_factors_are_a_size_and_a_sum_and_nothing_else(seal):
         Line.decoded(line)
 
 
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"settings": 5}, "it does not say of which settings it is"),
+        ({"seed": -1}, "seed is -1; it must be a whole number of at least 0"),
+        ({"seed": -1, "settings": 5}, "seed is -1; it must be a whole number of at least 0"),
+    ],
+)
+def test_what_is_signed_is_looked_at_all_the_same(values, fault):
+    """A sum says that nothing was changed, not that it is a run."""
+    held = {**ROW, "settings": "x", **values}
+    with pytest.raises(ValueError, match=f"^{fault}$"):
+        Line.decoded(json.dumps({**held, "sum": digest(held)}).encode())
+
+
+def test_another_sweep_is_told_by_what_differs_and_names_only_where_both_have_them():
+    """So that numbers with and without names are the same sweep."""
+    plain, named = {"keep": "none"}, {"keep": "none", "names": "x"}
+    for mine, theirs in ((plain, named), (named, plain), (named, named), (plain, plain)):
+        Head(mine).must_match("here", theirs, "there")
+    with pytest.raises(StoreError, match=r"^here holds a sweep of the same numbers, but the rows"):
+        Head(named).must_match("here", {**named, "names": "y"}, "there")
+    for mine, theirs in (({}, {"W_fixed": "z"}), ({"W_fixed": "z"}, {})):
+        told = "^here holds another sweep: W_fixed is .* there and .* in there$"
+        with pytest.raises(StoreError, match=told):
+            Head({**plain, **mine}).must_match("here", {**named, **theirs}, "there")
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder that says which sweep it is, and has no lines."""

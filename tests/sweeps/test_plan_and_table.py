@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nmf_accel import Interrupted, nmf, sweep
+from nmf_accel import Interrupted, StoreError, nmf, sweep
 from nmf_accel.sweeps import SweepResult, best_rank, plan, planned_runs, summarize, sweeping
 from nmf_accel.sweeps.packing import Packing
 from nmf_accel.sweeps.reference import Reference
@@ -71,6 +71,34 @@ def test_a_table_is_ordered_and_a_sweep_without_a_folder_skips_nothing(capsys):
     assert keys(result) == [(rank, seed) for rank in (2, 3) for seed in (0, 1, 2)]
     assert (result.skipped, result.store) == (0, None)
     assert capsys.readouterr() == ("", "")
+
+
+def test_five_seeds_are_taken_and_the_best_factors_kept_where_nothing_is_said():
+    """As the documentation has it."""
+    result = sweep(A, [2], **RUN)
+    assert keys(result) == [(2, seed) for seed in range(5)]
+    assert result.factorizations.keys() == {(2, result.best_row(2)["seed"])}
+
+
+@pytest.mark.parametrize("where", [None, "s"])
+def test_factors_that_were_not_kept_are_no_damage(tmp_path, where):
+    """Of a folder as without one: it is the sweep that was not asked to keep them."""
+    store = None if where is None else tmp_path / where
+    result = sweep(A, [2], 2, store=store, **RUN)
+    best = result.best_row(2)["seed"]
+    assert result.factorization(2, best).settings["seed"] == best
+    with pytest.raises(KeyError, match="rank 2 were not kept; sweep with keep='all'"):
+        result.factorization(2, 1 - best)
+
+
+def test_a_folder_with_held_components_is_of_these_alone(tmp_path):
+    """Each side by itself; what is held is known by its fingerprint."""
+    W, H = RNG.random((6, 1)), RNG.random((1, 5))
+    sweep(A, [2], 1, store=tmp_path, W_fixed=W, **RUN)
+    assert sweep(A, [2], 1, store=tmp_path, W_fixed=W.copy(), **RUN).skipped == 1
+    for other in ({"W_fixed": 2 * W}, {"W_fixed": W, "H_fixed": H}, {"H_fixed": H}, {}):
+        with pytest.raises(StoreError, match=r"holds another sweep: [HW]_fixed is "):
+            sweep(A, [2], 1, store=tmp_path, **other, **RUN)
 
 
 def test_a_folder_gives_an_ordered_table_too(tmp_path):

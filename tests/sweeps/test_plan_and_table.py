@@ -218,5 +218,15 @@ def test_what_is_kept_counts_only_where_it_stays(monkeypatch):
 
     monkeypatch.setattr(sweeping, "Packing", noted)
     sweep(A, [2, 3], 2, **RUN)
+    sweep(A.tolist(), [2, 3], 2, **RUN)
     sweep(A, [2, 3], 2, max_iter=5, backend="strict")
-    assert seen == [(2 + 3) * (6 + 5) * 8, 0]
+    assert seen == [(2 + 3) * (6 + 5) * 8] * 2 + [0]
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path):
+    """An option that does not go with the data is looked at before anything is written."""
+    with pytest.raises(ValueError, match="delta is 1e-60, which is zero in float32"):
+        sweep(A, [2], 1, store=tmp_path / "s", dtype="float32", delta=1e-60, **RUN)
+    with pytest.raises(ValueError, match="keep is 'some'; it must be one of best, all, none"):
+        sweep(A, [2], 1, store=tmp_path / "s", keep="some", **RUN)
+    assert list(tmp_path.iterdir()) == []

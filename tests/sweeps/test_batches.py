@@ -49,6 +49,14 @@ def test_batches_are_few_and_about_equal(problem, count, fit, size):
     assert runs_per_batch(problem, run, count, memory) == size
 
 
+def test_a_byte_less_holds_a_run_less(problem):
+    """Nothing is taken beside what is said."""
+    (run,) = runs_of(3, seeds=1)
+    memory = problem.A.nbytes + bytes_needed(problem, run, 2)
+    assert runs_per_batch(problem, run, 2, memory) == 2
+    assert runs_per_batch(problem, run, 2, memory - 1) == 1
+
+
 def test_a_run_is_tried_where_what_is_free_seems_too_little(problem, monkeypatch):
     """Since that is an estimate; what the caller set is none."""
     (run,) = runs_of(3, seeds=1)

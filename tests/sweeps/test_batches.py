@@ -95,7 +95,9 @@ def test_runs_of_a_rank_go_together_in_their_order(problem):
 def test_what_is_taken_already_makes_batches_smaller(problem, beside, kept):
     """By a byte, here."""
     runs = runs_of(3, seeds=4)
-    assert [size for _, size in packed(problem, runs[0], 4).batches(runs)] == [4]
+    plain = packed(problem, runs[0], 4)
+    assert [size for _, size in plain.batches(runs)] == [4]
+    assert [size for _, size in Packing(problem, plain.memory - 1).batches(runs)] == [2, 2]
     packing = packed(problem, runs[0], 4, beside=beside, kept=kept)
     assert [size for _, size in packing.batches(runs)] == [2, 2]
 

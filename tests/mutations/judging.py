@@ -30,6 +30,7 @@ SETTINGS = """
 [run]
 data_file = {data}
 dynamic_context = test_function
+relative_files = true
 source = nmf_accel
 concurrency = thread
 """
@@ -81,7 +82,7 @@ class Tests:
 
     def through(self, path, line):
         """The tests that run through a line, the fastest first; all, where it is run on import."""
-        contexts = self.data.contexts_by_lineno(str((ROOT / path).resolve())).get(line, [])
+        contexts = self.data.contexts_by_lineno(path).get(line, [])
         names = {context for context in contexts if context}
         found = [test for test in self.quickest if context_of(test) in names]
         return self.quickest if not found and "" in contexts else found

@@ -10,6 +10,7 @@ Needs ``pip install cosmic-ray coverage``.
 import argparse
 import json
 import random
+import signal
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -44,6 +45,8 @@ def main():
     parser.add_argument("--most", type=float, default=60, help="seconds of tests for a mutant")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
+    # A job that a shell begins with `&` ignores it, and so would tests that are interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     paths = [f"tests/{x}" for x in given.tests]
     tests = Tests(given.record.resolve(), paths, given.words, given.most)
     mutants = [x for path in files_of(given.rooms) for x in mutants_of(path)]

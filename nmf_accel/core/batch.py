@@ -81,7 +81,7 @@ class Batch:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
         W0, H0 = problem.fixed.into(problem.backend, W0, H0, problem.dtype)
         state = problem.start(loss, W0, H0)
-        start = Point(problem, W0, H0, loss, penalties, state[2:])
+        start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies
         first = stop.first(start) if needed else None
         self.watch = stop if needed and stop.own else None
@@ -174,7 +174,7 @@ class Batch:
             alone = replace(problem, left_out=problem.left_out[r : r + 1])
             loss = problem.loss(self.options)
             held_out = Point(alone, W[None, ...], H[None, ...], loss).held_out
-        if self.watch and self.watch.certifies and records.n_iter[r]:
+        if self.watch and self.watch.certifies:
             kkt = float(records.watched[r])
         return Factorization(
             W=W_outside,

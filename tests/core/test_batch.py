@@ -10,7 +10,6 @@ from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.core import Batch, Loop
 from nmf_accel.core import batch as module
 from nmf_accel.intake import Given, prepare
-from nmf_accel.losses import Penalty
 from nmf_accel.options import Options
 
 RNG = np.random.default_rng(0)

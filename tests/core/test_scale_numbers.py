@@ -184,7 +184,7 @@ class TestNearOne:
         loss = loss_called("frobenius")
         largest = np.ldexp(1.0, -206)  # whose root is the least normal number by eps
         assert near_one(raw([[largest]]), F32, loss)[1].order == -103
-        with pytest.raises(ValueError, match="B is so small that its factors .* dtype='float64'$"):
+        with pytest.raises(ValueError, match=r"B is so small that its factors .* dtype='float64'$"):
             near_one(raw([[np.nextafter(largest, 0)]]), F32, loss, "B")
         assert near_one(raw([[np.ldexp(0.999999, 210)]]), F32, loss)[1].order == 105
         with pytest.raises(ValueError, match="A is so large that its factors are no numbers of f"):
@@ -211,8 +211,14 @@ def test_it_warns_at_the_line_of_the_caller():
 
 @pytest.mark.parametrize(
     ("dtype", "order", "there"),
-    [("float32", -64, "float32"), ("float32", 62, "float32"), ("float16", 5, "float64")]
-    + [("int64", 20, "float64"), ("float64", 510, "float64"), ("float64", -537, "float64")],
+    [
+        ("float32", -64, "float32"),
+        ("float32", 62, "float32"),
+        ("float16", 5, "float64"),
+        ("int64", 20, "float64"),
+        ("float64", 510, "float64"),
+        ("float64", -537, "float64"),
+    ],
 )
 def test_no_digit_is_lost_of_what_is_divided(dtype, order, there):
     A = np.array([[1, 3, 0], [2, 1, 5]], dtype=dtype)

@@ -8,7 +8,6 @@ again is held against what the caller's numbers can hold.
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from ..losses import Loss, Penalties
 from ..matrices import Raw
-from ..types import Array, Library
+from ..types import Array, Library, warn_caller
 
 FAR = {"float32": 24, "float64": 200}
 """Binary orders from 1 within which A stays as it is: those of its largest entry, or of the loss's
@@ -177,11 +176,10 @@ def near_one(raw: Raw, dtype: np.dtype[Any], loss: Loss, name: str = "A") -> tup
         return raw, Scale()
     _refuse_far(name, largest, dtype)
     if least < (floor := float(shifted(reach, 2 * order))):
-        warnings.warn(
+        warn_caller(
             f"positive entries of {name} go from {least:.3g} to {largest:.3g}, but {loss} takes "
             f"W H for at least {floor:.3g} in {dtype.name}; raise what is smaller to that"
-            f"{_wider(dtype)}",
-            stacklevel=5,
+            f"{_wider(dtype)}"
         )
     return (divided(raw, order), Scale(order, loss.degree)) if order else (raw, Scale())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..losses import NONE, Penalties
 from ..options import Options
 from ..solvers import AUTO, Fastest, fastest
 from ..starts import INITS
+from ..types import warn_caller
 from .problem import Problem
 
 
@@ -27,11 +27,10 @@ def settle(options: Options, problem: Problem) -> Options:
     delta_inside(options, problem)
     solver, method = options.solver, options.method
     if method.keeps_zeros and INITS[options.init].has_zeros:
-        warnings.warn(
+        warn_caller(
             f"init={options.init!r} has zeros, which never leave under solver={solver!r}; take "
             f"{', '.join(repr(name) for name, init in INITS.items() if not init.has_zeros)} or "
-            "another solver",
-            stacklevel=4,
+            "another solver"
         )
     return replace(
         options,

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..types import Index
+from ..types import Index, warn_caller
 from .base import Labelled
-from .callers import warn_caller
 from .names import LINES, Names, make_unique
 from .words import first_of
 

@@ -92,6 +92,23 @@ def test_a_plan_term_by_term():
     assert of(tall, **solver) == of_factors + (RUNS * 3 * RANK**2 + more + 2 * entries) * 8
 
 
+def test_a_sparse_matrix_is_walked_in_blocks_where_a_loss_needs_all_of_w_h():
+    """Of least squares the residual alone, which is no more than that of a dense one."""
+    at_once, solver = backends.get("numpy").states_at_once, {"solver": "hals"}
+    scratch = RUNS * 3 * RANK**2 + Options(rank=RANK, **solver).method.scratch(RUNS, RANK, N)
+    for A in (FEW, FEW.tocsc()):
+        problem, _ = prepared(A, "float64", solver)
+        block = 2 * max(RUNS * M * N, RUNS * N * problem.A.least_block(M))
+        assert of(A, **solver) == FACTORS * (8 * at_once + 8) + (scratch + block) * 8
+
+
+def test_a_loss_of_counts_takes_no_more_of_a_large_matrix_than_blocks(monkeypatch):
+    kind, plain = type(backends.get("numpy")), of(DENSE, loss=1)
+    monkeypatch.setattr(kind, "block_entries", property(lambda self: RUNS * M * N * 2 // 3))
+    blocks = Options(rank=RANK, loss=1).objective.blocks_at_once
+    assert plain - of(DENSE, loss=1) == blocks * 8 * (RUNS * M * N // 3)
+
+
 def test_what_a_rule_keeps_is_counted():
     scratch = Options(rank=RANK, solver="bpp").method.scratch(RUNS, RANK, N)
     assert of(solver="bpp") - of(solver="mu") == 8 * scratch > 0

@@ -8,7 +8,7 @@ from toys import ToyBackend
 
 from nmf_accel.core import Batch
 from nmf_accel.core.extrapolated import PACE, Momentum, judged, moved_on, taken_or_kept
-from nmf_accel.intake import Given, prepare
+from nmf_accel.intake import Given, hold, prepare
 from nmf_accel.options import Options
 
 RNG = np.random.default_rng(0)
@@ -69,6 +69,34 @@ def test_steps_are_taken_by_the_objective_and_certified_with_its_penalties(writt
     measured = loop.advance(STEPS)
     assert_histories_agree(measured[:, 0, 0], errors, 1e-9)
     np.testing.assert_allclose(measured[:, 1, 0], residuals, rtol=1e-7)
+
+
+@pytest.mark.parametrize("extrapolate", [False, True])
+@pytest.mark.parametrize("held", ["W", "H"])
+def test_what_is_held_has_no_part_in_the_residual_on_the_way(held, extrapolate):
+    (in_H, in_W), problem = (
+        {"W": ((), (0, 1)), "H": ((0,), ())}[held],
+        prepare(Given(A), backend="numpy"),
+    )
+    W0, H0 = RNG.random((14, 3)), RNG.random((3, 11))
+    problem = hold(problem, [3], *((W0[:, :2], None) if held == "W" else (None, H0[:1])))
+    options = Options(rank=3, solver="hals", extrapolate=extrapolate, stop="kkt", **PENALTIES)
+    loop = Batch(problem, options, W0[None], H0[None]).loop
+    kkt = loop.advance(1)[0, 1, 0]
+    of_both = (0.3, 0.4), (0.1, 0.8)
+    expected = kkt_residual(W0, loop.state[0][0], squares(A), None, of_both, (in_H, in_W))
+    assert kkt == pytest.approx(expected, rel=1e-8)
+
+
+def test_records_between_others_are_spared_and_nothing_else():
+    options = Options(rank=3, solver="hals", extrapolate=True, max_iter=12)
+    problem = prepare(Given(A), "float64", "numpy")
+    starts = [x[None] for x in problem.draw(3, 0, "random")]
+    some, every = (Batch(problem, options, *starts, record_every=k) for k in (3, 1))
+    for batch in (some, every):
+        list(batch)
+    np.testing.assert_array_equal(some.result().errors, every.result().errors[2::3])
+    np.testing.assert_array_equal(some.result().W, every.result().W)
 
 
 def test_a_factor_is_moved_on_by_its_runs_own_part_and_no_entry_below_zero():

@@ -115,8 +115,8 @@ def test_how_far_a_may_be_from_one():
     def of(power, dtype=F32, **more):
         return order_of(2.0**power, 2.0**power, dtype, **more)
 
-    assert [of(x) for x in (-26, -24, 0, 24, 26)] == [-13, 0, 0, 0, 13]
-    assert [of(x, F64) for x in (-202, -200, 200, 202)] == [-101, 0, 0, 101]
+    assert [of(x) for x in (-26, -25, -24, 0, 24, 25, 26)] == [-13, -12, 0, 0, 0, 12, 13]
+    assert [of(x, F64) for x in (-202, -201, -200, 200, 201)] == [-101, -100, 0, 0, 100]
     # Powers of the entries count, which least squares' own are.
     assert [of(x, degree=3.0) for x in (-18, -16, 16, 18)] == [-9, 0, 0, 9]
     assert [of(x, degree=0.5) for x in (-24, 24, 26)] == [0, 0, 13]
@@ -135,7 +135,11 @@ def test_small_entries_are_kept_from_the_border_of_what_a_loss_takes():
     assert of(-25, 53, reach=-38) == 0
     assert of(-25, 57, reach=-38) == 8
     assert of(-20, 48, reach=-38) == 7
+    assert of(-25, 53, reach=-39) == 7, "on the border there is one"
     assert of(-45, 65, reach=-40) == 5
+    # Large ones are, too.
+    assert of(0, 9, reach=-19) == 0
+    assert of(0, 10, reach=-19) == 2
 
 
 class TestNearOne:
@@ -146,6 +150,8 @@ class TestNearOne:
         found, scale = near_one(raw(A), F64, loss_called(3))
         assert scale == Scale(-109, 3.0)
         np.testing.assert_array_equal(found.stored, A * 2.0**218)
+        found, scale = near_one(raw(A[:1]), F64, loss_called(3))
+        assert (found.shape, scale.order) == ((1, 2), -109)
         stays = raw(A * 2.0**219)
         assert near_one(stays, F64, loss_called(3)) == (stays, Scale())
 
@@ -157,8 +163,9 @@ class TestNearOne:
             np.array([[1e-290, np.nan]]),
             np.array([[1e-290, -1e-300]]),
             np.array([[-1e-290, -1e-300]]),
+            np.array([[1e-15, 1e16, -1.0]]),
         ],
-        ids=["zero", "infinite", "nan", "one negative", "negative"],
+        ids=["zero", "infinite", "nan", "one negative", "negative", "negative and small"],
     )
     def test_what_is_wrong_is_left_as_it_is(self, A):
         for loss in ("frobenius", "itakura-saito"):

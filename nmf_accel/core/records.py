@@ -89,7 +89,7 @@ class Records:
         errors[:, slots] = recorded[: len(errors), 0]
         after = copy.copy(self)
         if not self._errors:
-            after._first_chunk = (done, seconds * done / count / runs.size)
+            after._first_chunk = (count, seconds / runs.size)
         after.first = first
         after._errors = [*self._errors, errors]
         after._counts = added(self._counts, runs, records)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from nmf_accel import backends, sweep
 from nmf_accel.backends.numpy_backend import threads, walk
-from nmf_accel.core import bytes_needed
+from nmf_accel.core import bytes_needed, memory_for
 from nmf_accel.intake import Given, hold, prepare
 from nmf_accel.options import Options
 from nmf_accel.progress import Progress
@@ -142,6 +142,18 @@ def test_ratings_are_made_at_once_and_gathered_in_pieces(monkeypatch):
     more = sp.csr_array(FEW + sp.eye_array(M, N))
     grown = of(more, how=ratings, solver="hals") - of(FEW, how=ratings, solver="hals")
     assert grown == 4 * RUNS * (more.nnz - stored) * 8
+
+
+@pytest.mark.parametrize(("dtype", "cure"), [("float64", "dtype='float32' or "), ("float32", "")])
+def test_a_run_that_finds_too_little_says_what_it_needs(dtype, cure, monkeypatch):
+    problem, (run, *_) = prepared(DENSE, dtype, {"solver": "hals"})
+    monkeypatch.setattr(type(problem.backend), "free_memory", lambda self: 12_345)
+    need = bytes_needed(problem, run, 1)
+    said = f"about {need:,} bytes beside A, but 12,345 are free on .*; take {cure}a smaller rank$"
+    with pytest.raises(MemoryError, match=said), memory_for(problem, run):
+        raise MemoryError("no")
+    with pytest.raises(KeyError), memory_for(problem, run):
+        raise KeyError("of another kind")
 
 
 @pytest.mark.parametrize("beside", [0, 10_000])

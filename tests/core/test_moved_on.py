@@ -88,14 +88,18 @@ def test_what_is_held_has_no_part_in_the_residual_on_the_way(held, extrapolate):
     assert kkt == pytest.approx(expected, rel=1e-8)
 
 
-def test_records_between_others_are_spared_and_nothing_else():
-    options = Options(rank=3, solver="hals", extrapolate=True, max_iter=12)
+@pytest.mark.parametrize("record_every", [2, 3])
+@pytest.mark.parametrize("extrapolate", [False, True])
+def test_records_between_others_are_spared_and_nothing_else(record_every, extrapolate):
+    options = Options(rank=3, solver="hals", extrapolate=extrapolate, max_iter=12)
     problem = prepare(Given(A), "float64", "numpy")
     starts = [x[None] for x in problem.draw(3, 0, "random")]
-    some, every = (Batch(problem, options, *starts, record_every=k) for k in (3, 1))
+    some, every = (Batch(problem, options, *starts, record_every=k) for k in (record_every, 1))
     for batch in (some, every):
         list(batch)
-    np.testing.assert_array_equal(some.result().errors, every.result().errors[2::3])
+    np.testing.assert_array_equal(
+        some.result().errors, every.result().errors[record_every - 1 :: record_every]
+    )
     np.testing.assert_array_equal(some.result().W, every.result().W)
 
 

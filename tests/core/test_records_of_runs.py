@@ -105,3 +105,71 @@ def test_interrupted_at_any_line_it_is_as_before_or_as_after():
         assert len(found.errors(0)) == found.n_iter[0] == found.iteration
         assert found.going.all() == (found.iteration < 20)
     pytest.fail("take has more lines than that")
+
+
+def test_of_records_between_which_there_are_others_each_is_the_check_at_its_end():
+    found = Records(2, Options(rank=1, tol=0.1, check_every=3, max_iter=8), np.full(2, 10.0), 2)
+    # Of iterations 2, 4, 6: checks are at 3 and 6, where 4 and 6 were recorded.
+    assert found.take(HERE, 6, chunk([9, 9], [8, 8.5], [5, 8]), 6.0) == 6
+    assert found.going.tolist() == [True, False]
+    assert found.n_iter.tolist() == [6, 6]
+    assert found.errors(1).tolist() == [9, 8.5, 8]
+    assert found.take(HERE, 2, chunk([1, 1]), 6.0) == 2, "the last one is at 8"
+    assert found.errors(0).tolist() == [9, 8, 5, 1]
+    assert found.errors(1).tolist() == [9, 8.5, 8]
+    assert found.stopped_because[0] == "max_iter = 8 reached"
+
+
+def test_a_run_that_ends_between_two_records_has_the_one_behind():
+    found = Records(2, Options(rank=1, tol=0.1, check_every=3, max_iter=9), np.full(2, 10.0), 2)
+    assert found.take(HERE, 6, chunk([9.5, 5], [9.2, 4], [9.1, 2]), 6.0) == 6
+    assert found.n_iter.tolist() == [3, 6]
+    assert found.errors(0).tolist() == [9.5, 9.2]
+    assert found.watched.tolist() == [9.2, 2]
+    assert found.error.tolist() == [9.1, 2]
+
+
+def test_seconds_are_shared_out_and_those_of_a_compiler_are_no_iterations():
+    found = records(tol=0.1, check_every=2, max_iter=40)
+    assert found.take(HERE, 2, chunk([9, 4], [9, 3]), 40.0) == 2
+    assert found.seconds.tolist() == [20, 20]
+    assert [found.seconds_per_iteration(r) for r in (0, 1)] == [10, 10], "there is no more"
+    assert found.going.tolist() == [False, True]
+    found.take(HERE, 4, chunk([9, 2], [9, 1.5], [9, 1], [9, 0.1]), 8.0)
+    assert found.n_iter.tolist() == [2, 6]
+    assert found.seconds.tolist() == [20, 28], "the one that was going has them all"
+    assert found.seconds_per_iteration(0) == 10
+    assert found.seconds_per_iteration(1) == 2
+    early = records(tol=0.1, check_every=2, max_iter=40)
+    early.take(HERE, 8, chunk(*[[9, 9]] * 8), 80.0)
+    assert early.seconds.tolist() == [10, 10], "the rest was in vain"
+    assert early.seconds_per_iteration(0) == 5
+
+
+def test_what_is_followed_need_not_be_the_error():
+    found = Records(2, Options(rank=1, tol=0.1, stop="kkt", check_every=1), np.ones(2), every=1)
+    recorded = np.array([[[5, 6], [0.3, 0.05]], [[4, 5], [0.2, 0.04]]])
+    assert found.take(HERE, 2, recorded, 1.0) == 2
+    assert found.errors(0).tolist() == [5, 4]
+    assert found.errors(1).tolist() == [6]
+    assert found.watched.tolist() == [0.2, 0.05]
+    assert found.converged.tolist() == [False, True]
+    assert found.stopped_because == ["", "the KKT residual fell to tol = 0.1"]
+
+
+def test_runs_that_are_stopped_say_why_and_those_that_were_done_say_no_more():
+    found = records(tol=0.1, check_every=1, max_iter=9)
+    found.take(HERE, 1, chunk([10, 5]), 1.0)
+    found.stop("enough")
+    assert not found.going.any()
+    assert found.stopped_because[1] == "enough"
+    assert "tol = 0.1 of the start's over 1 iterations" in found.stopped_because[0]
+    assert found.converged.tolist() == [True, False]
+
+
+def test_without_tol_nothing_is_checked():
+    found = records(tol=0.0, check_every=1, max_iter=3)
+    assert found.take(HERE, 2, chunk([9, 9], [9, 9]), 1.0) == 2
+    assert found.going.all()
+    assert found.take(HERE, 1, chunk([9, 9]), 1.0) == 1
+    assert found.stopped_because == ["max_iter = 3 reached"] * 2

@@ -40,6 +40,12 @@ def test_checks_go_on_from_one_chunk_to_the_next():
     assert found.stopped_because == ["max_iter = 5 reached"] * 2
     assert not found.converged.any()
     assert found.errors(1).tolist() == [8, 8, 7, 7, 7]
+    for ends, iterations in (([9, 9, 9, 5], 3), ([9, 9, 5, 5, 5, 5], 6)):
+        found = records(tol=0.1, check_every=3, max_iter=9)
+        assert found.take(HERE, 2, chunk(*[[x, x] for x in ends[:2]]), 1.0) == 2
+        rest = chunk(*[[x, x] for x in ends[2:]])
+        assert found.take(HERE, len(rest), rest, 1.0) == iterations - 2
+        assert found.converged.all()
 
 
 def test_a_run_that_stopped_records_no_more():
@@ -71,7 +77,7 @@ def test_what_overflowed_is_left_to_others_to_tell_of():
 @pytest.mark.parametrize("first", [None, np.array([1.0, 1.0])])
 def test_the_first_number_is_that_of_the_first_iteration_where_none_is_given(first):
     found = Records(2, Options(rank=1, tol=0.1, check_every=1), first, every=1)
-    found.take(HERE, 1, chunk([4, 3]), 1.0)
+    found.take(HERE, 3, chunk([4, 3], [2, 2], [1, 1]), 1.0)
     assert found.first.tolist() == ([4, 3] if first is None else [1, 1])
 
 

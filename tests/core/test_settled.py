@@ -51,6 +51,13 @@ class TestAuto:
         assert self.of(tol=1e-3, check_every=1) == ("hals", 3, None)
 
 
+def test_a_result_says_why_auto_took_its_solver():
+    found, other = (nmf(A, 2, solver=x, max_iter=1, backend="numpy") for x in ("auto", "hals"))
+    why = found.settings["why_solver"]
+    assert why == "auto: " + module.choice_for(Options(rank=2, solver="auto"), problem()).because
+    assert "why_solver" not in other.settings
+
+
 def test_what_is_settled_says_all():
     found = settle(Options(rank=2, solver="hals"), problem())
     assert (found.inner, found.extrapolate) == (Options(rank=2, solver="hals").method.inner, False)

@@ -132,3 +132,13 @@ class TestLoop:
         np.testing.assert_array_equal(loop.advance(4), errors[3:4])
         np.testing.assert_array_equal(loop.advance(3), errors[6:7])
         assert loop.done == 7
+
+    def test_an_l1_penalty_and_delta_join_the_denominators_of_mu(self):
+        (on_H, on_W), delta = (Penalty(0.3), Penalty(0.1)), 0.05
+        loop = self.loop(delta=delta, penalties=(on_H, on_W))
+        loop.advance(1)
+        for r in range(RUNS):
+            H1 = H[r] * (W[r].T @ A) / (W[r].T @ W[r] @ H[r] + on_H.l1 + delta)
+            W1 = W[r] * (A @ H1.T) / (W[r] @ H1 @ H1.T + on_W.l1 + delta)
+            np.testing.assert_allclose(loop.state[0][r], H1, rtol=1e-12)
+            np.testing.assert_allclose(loop.state[1][r], W1.T, rtol=1e-12)

@@ -148,11 +148,13 @@ def test_runs_leave_the_loop_once_a_part_of_it_is_done(monkeypatch):
     [
         {"solver": "apg"},
         {"solver": "bpp"},
+        {"solver": "hals", "inner": 5},
+        {"solver": "mu", "inner": 3},
         {"solver": "hals", "extrapolate": True},
         {"solver": "hals", "weights": RNG.random(A.shape)},
         {"loss": 0.5},
     ],
-    ids=["apg", "bpp", "extrapolated", "weights", "divergence"],
+    ids=["apg", "bpp", "repeated", "mu repeated", "extrapolated", "weights", "divergence"],
 )
 def test_columns_are_in_blocks_where_that_changes_nothing(options, monkeypatch):
     expected = nmf(A, 2, max_iter=8, backend="numpy", **options)
@@ -200,3 +202,11 @@ def test_products_with_a_are_given_over_all_of_its_columns():
     assert found.shape == (2, 3, 8)
     for r in range(2):
         np.testing.assert_allclose(found[r], W[r].T @ B, rtol=1e-12)
+
+
+def test_what_errors_are_is_written_down_where_entries_have_weights():
+    weighted, plain = batch_of(weights=RNG.random(A.shape)), batch_of()
+    assert (
+        weighted.settings["errors_are"] == Options(rank=2).objective.on(weighted.problem.A).symbol
+    )
+    assert "errors_are" not in plain.settings

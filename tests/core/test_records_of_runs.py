@@ -177,5 +177,6 @@ def test_without_tol_nothing_is_checked():
     found = records(tol=0.0, check_every=1, max_iter=3)
     assert found.take(HERE, 2, chunk([9, 9], [9, 9]), 1.0) == 2
     assert found.going.all()
-    assert found.take(HERE, 1, chunk([9, 9]), 1.0) == 1
+    assert found.take(HERE, 1, chunk([8, 7]), 1.0) == 1
+    assert found.error.tolist() == [8, 7]
     assert found.stopped_because == ["max_iter = 3 reached"] * 2

@@ -160,7 +160,9 @@ def divergence_parts(
         ratio, value = a / P, xp.zeros(runs, dtype=xp.float64)
         M = None if A.weights is None else A.weights_in(block)
         if record:
-            value = deviance(library, ratio, xp.where(a > 0, P, raw), beta, M)
+            # What is zero counts for what P is; where that is infinite, it is not known.
+            exact = P if beta < 0 else xp.where(a > 0, P, raw)
+            value = deviance(library, ratio, exact, beta, M)
         if beta == 1 and M is None:
             return library.matmul(y, ratio), xp.sum(y, axis=-1, keepdims=True), value
         B = P ** (beta - 1) if M is None else M * P ** (beta - 1)

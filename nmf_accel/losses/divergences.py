@@ -63,9 +63,7 @@ class Divergence(Loss):
     @property
     def power(self) -> float:
         """γ(β), the power of an update (Févotte & Idier 2011, eq. 4.4)."""
-        if self.beta < 1:
-            return 1 / (2 - self.beta)
-        return 1 / (self.beta - 1) if self.beta > 2 else 1.0
+        return 1 / max(2 - self.beta, 1, self.beta - 1)
 
     @property
     def model_type(self) -> type[Split]:  # type: ignore[override]  # a constant elsewhere
@@ -124,16 +122,16 @@ class Divergence(Loss):
     def _parts(
         self, A: Matrix, facts: tuple[Any, ...], Y: Array, X: Array, record: bool
     ) -> tuple[Array, Array, Array]:
-        library = A.library
+        library, (floor,) = A.library, facts
         if A.by_entries and A.weights is not None:
-            return known_parts(library, A, Y, X, facts[0], self.beta, record)
+            return known_parts(library, A, Y, X, floor, self.beta, record)
         if A.by_entries:
             assert self.takes_sparse
-            return library.kernel("stored_parts", stored_parts)(library, A, Y, X, facts[0], record)
+            return library.kernel("stored_parts", stored_parts)(library, A, Y, X, floor, record)
         kernel = library.kernel("divergence_parts", divergence_parts)
         if A.weights is not None:
             kernel = library.kernel("weighted_divergence_parts", divergence_parts)
-        return kernel(library, A, Y, X, facts[0], self.beta, record)
+        return kernel(library, A, Y, X, floor, self.beta, record)
 
     def __repr__(self) -> str:
         return f"the divergence with β = {self.beta:g}"
@@ -151,7 +149,7 @@ def divergence_parts(
     P is YᵀX, but at least `floor`; the divergence is zero if it is not to be recorded.
     """
     xp, runs, (m, n) = library.xp, Y.shape[0], A.shape
-    height = max(library.block_entries // (runs * n), A.least_block(m), 1)
+    height = max(library.block_entries // (runs * n), A.least_block(m))
 
     def of_rows(block: Any) -> tuple[Array, Array, Array]:
         y, a = Y[:, :, block], A.rows(block)

@@ -189,7 +189,7 @@ def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
 def _residual2(library: Library, A: Matrix, Wt: Array, H: Array) -> Array:
     runs = Wt.shape[0]
     m, n = A.shape
-    height = max(library.block_entries // (runs * n), A.least_block(m), 1)
+    height = max(library.block_entries // (runs * n), A.least_block(m))
     W = Wt.mT
 
     def of_rows(block: Any) -> Array:

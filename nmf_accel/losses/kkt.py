@@ -45,7 +45,7 @@ def balanced_residual(library: Library, of_H: Squares, of_W: Squares, least: flo
     xp = library.xp
     h, w = xp.sqrt(of_H.factor), xp.sqrt(of_W.factor)
     p = h * w
-    bound = least * xp.sum(p, axis=-1, keepdims=True) / p.shape[-1]
+    bound = least * xp.mean(p, axis=-1, keepdims=True)
     p = xp.maximum(p, xp.where(bound > 0, bound, xp.ones_like(bound)))
     on_H, on_W = _weights(xp, p, h, w), _weights(xp, p, w, h)
     violation, data = (
@@ -75,7 +75,8 @@ def squares_of_rows(
     plus += penalty.gradient(X)
     steep = curvature if penalty.l2 is None else curvature + penalty.l2
     # Where nothing curves, an entry that is positive has all the room that it needs.
-    steep = xp.where(steep > 0, steep, steep + float(xp.finfo(X.dtype).max) ** 0.5)
+    most = xp.full_like(steep, float(xp.finfo(X.dtype).max) ** 0.5)
+    steep = xp.where(steep > 0, steep, most)
     room = xp.minimum(plus, steep * X)
     violation = 2 * _summed(library, room, plus) - _summed(library, room, room)
     return Squares(violation, _summed(library, minus, minus), _summed(library, X, X))

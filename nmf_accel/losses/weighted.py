@@ -39,9 +39,9 @@ class WeightedSquares(Loss):
         carried: tuple[Array, ...] = (),
     ) -> Quadratic:
         """``Quadratic(Y (M ∘ (A − P)) + L Y Yᵀ X, L Y Yᵀ)``, with P = YᵀX."""
-        library = A.library
+        library, (largest,) = A.library, facts
         (rest,) = carried or self._parts(A, Y, X, record=False)[:1]
-        G = facts[0] * library.matmul(Y, Y.mT)
+        G = largest * library.matmul(Y, Y.mT)
         # Without rounding it would not be negative.
         return Quadratic(library.xp.maximum(rest + library.matmul(G, X), 0.0), G)
 
@@ -83,7 +83,7 @@ def rest_parts(
 ) -> tuple[Array, Array]:
     """Y (M ∘ (A − P)), (R, d, n), and Σ M ∘ (A − P)² (R,), or zero if it is not to be recorded."""
     xp, runs, (m, n) = library.xp, Y.shape[0], A.shape
-    height = max(library.block_entries // (runs * n), A.least_block(m), 1)
+    height = max(library.block_entries // (runs * n), A.least_block(m))
 
     def of_rows(block: Any) -> tuple[Array, Array]:
         y = Y[:, :, block]

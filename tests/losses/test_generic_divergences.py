@@ -114,6 +114,16 @@ def test_model_and_value_are_those_of_the_definition(kind, beta):
     np.testing.assert_array_equal(again.plus(library, X), model.plus(library, X))
 
 
+def test_the_value_of_a_sparse_float32_matrix_near_an_exact_fit_is_that_of_float64():
+    """There d is of the size of the square of what the products of float32 are off by."""
+    y, x = (F[:1].astype(np.float32) + np.float32(0.1) for F in (Y, X))
+    P = y[0].T.astype(float) @ x[0]
+    B = (P * (1 + 1e-5 * RNG.standard_normal(P.shape))).astype(np.float32)
+    found = Divergence(1.0).value(sparse(Sparse, B, B > 0, Plain()), (1e-9,), x, y)
+    expected = 2 * sum(d(a, p, 1) for a, p in zip(B.astype(float).flat, P.flat, strict=True))
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_recorded_is_zero(kind):
     """For each run, so that it passes through a compiler beside what is."""

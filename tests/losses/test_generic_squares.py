@@ -10,7 +10,7 @@ from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS, WEIGHTED_SQUARES, Divergence
 from nmf_accel.losses.frobenius import residual2
 from nmf_accel.losses.weighted import known_rest, rest_parts
-from nmf_accel.matrices import Dense, Frame, Side, Weighted
+from nmf_accel.matrices import Dense, Frame, Known, Partly, Side, Weighted
 
 WEIGHTED = ["weighted", "folds", "known", "known in folds"]
 WtW, HHt = Y @ Y.mT, X @ X.mT
@@ -88,6 +88,20 @@ def test_the_squared_residual_is_that_of_the_definition(order):
         np.testing.assert_allclose(value, expected, rtol=1e-12)
         np.testing.assert_allclose(G, WtW, rtol=1e-12)
     assert FROBENIUS.settle(matrix, facts, X, Y, of_W, record=False)[1] is None
+
+
+def test_where_a_component_is_held_its_part_of_the_value_is_known():
+    """Its products with A are neither computed nor asked for in the half-step of W."""
+    Wt, held, none = Y.copy(), np.arange(D) == 1, np.zeros(D, dtype=bool)
+    Wt[1, held] = Wt[0, held]
+    matrix = Dense(A, library := Plain())
+    here = Known.of(held, none, library).multiplied(matrix, Wt[:1])
+    partly = Partly(matrix, here, Known.of(none, held, library))
+    facts = FROBENIUS.facts(matrix, A.mean())
+    of_W = FROBENIUS.model(partly.T, facts, X, Wt)
+    assert not of_W.N[:, held].any()
+    _, value = FROBENIUS.settle(partly, facts, X, Wt, of_W, record=True)
+    np.testing.assert_allclose(value, ((A - Wt.mT @ X) ** 2).sum(axis=(1, 2)), rtol=1e-12)
 
 
 BIG = RNG.random((70, 5)) + 0.1

@@ -58,6 +58,7 @@ def test_the_memory_of_a_loss_grows_with_runs_components_and_the_longer_side():
     assert Sum().scratch(3, 1, 9, 5) == 3 * one
     assert Sum().scratch(1, 2, 5, 9) == 2 * one
     assert Sum().scratch(1, 1, 90, 1) == 10 * one
+    assert FROBENIUS.scratch(2, 5, 90, 1) == 3 * 2 * 5**2, "three Gram matrices of each run"
 
 
 def test_rounding_moves_a_value_by_some_eps_of_it():

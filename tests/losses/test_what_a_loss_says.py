@@ -5,6 +5,7 @@ import pytest
 from plain import Plain
 from toys import KullbackLeibler
 
+from nmf_accel import nmf
 from nmf_accel.losses import FROBENIUS, WEIGHTED_SQUARES, Divergence, Loss, Split
 from nmf_accel.matrices import Dense, Weighted
 
@@ -94,6 +95,22 @@ def test_which_matrices_a_divergence_takes(beta):
     assert Divergence(beta).takes_sparse is (beta == 1)
     assert Divergence(beta).positive is (beta <= 0)
     assert Divergence(beta).degree == beta
+
+
+@pytest.mark.parametrize("loss", [FROBENIUS, WEIGHTED_SQUARES, *map(Divergence, (0, 0.5, 1, 3))])
+def test_a_loss_grows_with_the_scale_to_the_power_of_its_degree(loss):
+    H, Wt = RNG.random((1, 2, 3)) + 0.1, RNG.random((1, 2, 4)) + 0.1
+    one, other = (
+        loss.value(Weighted(t * A, Plain(), np.ones_like(A)), (0.0,), t * H, Wt) for t in (1, 3)
+    )
+    assert other[0] == pytest.approx(3**loss.degree * one[0])
+
+
+@pytest.mark.parametrize("more", [{}, {"weights": A > 0.3}], ids=["plain", "weights"])
+def test_a_rule_may_be_repeated_with_a_model_of_least_squares(more):
+    """It bounds the loss, which so never rises."""
+    errors = nmf(A, 2, max_iter=20, inner=5, backend="numpy", **more).errors
+    assert (np.diff(errors) <= 1e-13 * errors[0]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

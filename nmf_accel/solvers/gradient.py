@@ -39,7 +39,7 @@ class AcceleratedGradient:
 
 def scratch(runs: int, d: int, n: int) -> int:
     """N with its penalty, the points of the last step and this one, and what lies between."""
-    return runs * d * (6 * n + 2 * d)
+    return runs * d * (8 * n + 2 * d)
 
 
 def accelerate(

@@ -98,7 +98,7 @@ def no_worse(backend: Backend, old: Array, new: Array, model: Quadratic) -> Arra
 
 def columns_at_once(runs: int, d: int, n: int) -> int:
     """How many columns are solved for at once, of each run."""
-    return min(max(SYSTEMS // (runs * d * d), -(-n // BLOCKS), 1), n)
+    return min(max(SYSTEMS // (runs * d * d), -(-n // BLOCKS)), n)
 
 
 def scratch(runs: int, d: int, n: int) -> int:

@@ -18,8 +18,8 @@ RNG = np.random.default_rng(0)
 def test_of_a_solver_that_says_nothing_nothing_is_taken_for_granted():
     plain = Solver(lambda inner: lee_seung)
     assert (plain.inner, plain.takes, plain.descent) == (1, Quadratic, None)
-    assert not (plain.uses_delta or plain.keeps_zeros or plain.extrapolates)
-    assert not (plain.by_columns(1) or plain.by_columns(5))
+    assert not any([plain.uses_delta, plain.keeps_zeros, plain.extrapolates])
+    assert [plain.by_columns(k) for k in (1, 5)] == [False, False]
     assert plain.scratch(3, 4, 5) == 0
     assert not Fastest("hals", "why").extrapolate
 

@@ -45,23 +45,92 @@ def test_it_is_the_minimum_of_each_column_alone():
         np.testing.assert_allclose(found[0], least(N[0, :, k : k + 1], G[0]), atol=1e-9)
 
 
-def test_rows_of_other_sizes_have_the_solution_of_those_sizes():
-    """What is small beside a large row of Y is as exact."""
+def test_what_is_small_beside_large_is_as_exact():
+    """Rows of Y of any sizes, and columns and runs of any, have the solution of those sizes."""
     Y, A = RNG.random((6, 20)), RNG.random((20, 50))
     exact = least(Y @ A, Y @ Y.T)
-    for sizes in np.logspace(-4, 4, 6), np.logspace(4, -4, 6):
-        scaled = sizes[:, None] * Y
-        X, model = RNG.random((1, 6, 50)) / sizes[:, None], Quadratic(scaled @ A, scaled @ scaled.T)
-        found = EXACT(NUMPY, X, Quadratic(*(x[None] for x in model)), NONE)[0] * sizes[:, None]
-        np.testing.assert_allclose(found, exact, atol=1e-10)
+    of_runs, of_columns = np.array([1e-12, 1])[:, None, None], np.logspace(-12, 12, 50)
+    for sizes in np.logspace(-6, 6, 6), np.logspace(6, -6, 6):
+        scaled, units = sizes[:, None] * Y, of_runs * of_columns
+        X, N = RNG.random((2, 6, 50)) / sizes[:, None] * units, units * (scaled @ A)
+        G = np.stack(2 * [scaled @ scaled.T])
+        found = EXACT(NUMPY, X, Quadratic(N, G), NONE) * sizes[:, None] / units
+        np.testing.assert_allclose(found, [exact, exact], atol=1e-9)
 
 
-def test_it_ends_where_full_exchanges_would_go_round_in_circles():
-    """Of this column they do, for ever; then one variable at a time changes sides."""
-    Y = np.array([[-8.0, -8, 4], [6, 3, 3], [-8, -6, -1]])
-    G, N = Y @ Y.T, np.array([[2.0], [-8], [8]])
+@pytest.mark.parametrize("start", [[0, 0], [1, 0], [0, 1], [1, 1]])
+def test_a_billionth_on_the_wrong_side_is_seen(start):
+    """Of a solution as of its gradient."""
+    G = np.array([[1, 0.5], [0.5, 1]])
+    for free in ([1, -1e-9], [1, 1e-9]):
+        N = (G @ free)[:, None]
+        found = EXACT(
+            NUMPY, np.array(start, float)[None, :, None], Quadratic(N[None], G[None]), NONE
+        )
+        expected = free if free[1] > 0 else [N[0, 0], 0]
+        np.testing.assert_allclose(found[0, :, 0], expected, atol=1e-12)
+
+
+CIRCLES = [
+    ([[-8, -8, 4], [6, 3, 3], [-8, -6, -1]], [2, -8, 8]),
+    ([[4, 4, -1], [4, -8, 4], [6, -9, 4]], [-7, 4, 1]),
+    ([[7, 0, -4], [-7, 2, 5], [-8, 4, 6]], [5, -5, -5]),
+    ([[8, 8, 3], [-2, -8, 2], [8, 9, 1]], [-4, 9, -8]),
+    ([[2, -1, 7], [-3, 2, -6], [-1, -2, 9]], [-4, 4, -3]),
+]
+
+
+@pytest.mark.parametrize(("Y", "N"), CIRCLES)
+def test_it_ends_where_full_exchanges_would_go_round_in_circles(Y, N):
+    """Of these columns they do, for ever; then one variable at a time changes sides."""
+    N, G = np.array(N, float)[:, None], np.array(Y, float) @ np.array(Y, float).T
     found = EXACT(NUMPY, np.zeros((1, 3, 1)), Quadratic(N[None], G[None]), NONE)
     np.testing.assert_allclose(found[0], least(N, G), atol=1e-9)
+
+
+class Counting:
+    """NumPy, which counts how often systems are solved."""
+
+    def __init__(self):
+        self.solved = 0
+
+    def __getattr__(self, name):
+        return getattr(NUMPY, name)
+
+    def kernel(self, name, default):
+        found = NUMPY.kernel(name, default)
+
+        def counted(*given):
+            self.solved += 1
+            return found(*given)
+
+        return counted if name == "solve_passive" else found
+
+
+def solves(Y, A, X):
+    """How often systems are solved, from X."""
+    counting = Counting()
+    EXACT(counting, X, Quadratic(Y @ A, Y @ Y.mT), NONE)
+    return counting.solved
+
+
+def test_from_the_right_support_it_solves_once():
+    Y, A = RNG.random((1, 6, 20)), RNG.random((20, 50))
+    exact = least((Y @ A)[0], (Y @ Y.mT)[0])[None]
+    assert (exact == 0).any(axis=(1, 2)).all()
+    assert solves(Y, A, exact) == 1
+    assert solves(Y, A, 0.1 * exact) == 1
+    assert solves(Y, A, RNG.random((1, 6, 50))) < 8
+
+
+def test_rounding_is_no_reason_to_go_on():
+    """Where components are equal, or nearly: as soon as each column has its solution it ends."""
+    Y, A = RNG.random((1, 6, 20)), RNG.random((20, 500))
+    counts = []
+    for off in (0, 1e-9, 1e-7, 1e-5):
+        Y[0, 3], Y[0, 5] = Y[0, 1] + off * RNG.random(20), Y[0, 0] + Y[0, 2]
+        counts.append(solves(Y, A, RNG.random((1, 6, 500))))
+    assert max(counts) < 8
 
 
 @pytest.mark.parametrize("library", [NUMPY, StrictBackend()], ids=["numpy", "written out"])
@@ -85,8 +154,8 @@ def test_of_two_solutions_the_new_one_is_taken():
     """Though its loss may be larger by rounding, in any column."""
     Y, A = RNG.random((4, 9)), RNG.random((9, 300))
     Y[2] = Y[1]
-    old = RNG.random((4, 300)) + 1
-    shift = RNG.random(300)
+    # In parts of 1024, so that no rounding is in the factors themselves.
+    old, shift = RNG.integers(1024, 2048, (4, 300)) / 1024, RNG.integers(1, 1024, 300) / 1024
     new = old + np.outer([0, 1, -1, 0], shift)
     for N in Y @ A, Y @ Y.T @ old:
         found = pivoting.no_worse(NUMPY, old[None], new[None], Quadratic(N[None], (Y @ Y.T)[None]))

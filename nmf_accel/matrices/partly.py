@@ -37,7 +37,7 @@ class Known(NamedTuple):
     def of(cls, held: NDArray[np.bool_], unneeded: NDArray[np.bool_], library: Library) -> Known:
         """The rows that are held, and those of the result that nobody needs, which become zero."""
         asked, rows = np.flatnonzero(~held & ~unneeded), np.flatnonzero(held)
-        order = np.full(held.size, asked.size + rows.size)
+        order = np.empty(held.size, dtype=np.intp)
         order[asked] = np.arange(asked.size)
         order[rows] = asked.size + np.arange(rows.size)
         order[unneeded] = asked.size + rows.size

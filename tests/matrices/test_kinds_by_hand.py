@@ -1,6 +1,7 @@
 """What each kind of matrix says of itself and does, against NumPy's arrays of other heights."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -54,6 +55,8 @@ def test_what_each_kind_can_do():
     assert [x.by_entries for x in kinds] == [False, True, False, True]
     assert [x.by_run for x in kinds] == [False] * 4
     assert [x.largest_weight for x in kinds] == [1, 1, WEIGHTS.max(), 1]
+    assert observed.weights == 1
+    assert plain.weights is thin.weights is None
     assert [x.aside(A) for x in kinds] == [None] * 4
     assert [x.least_block(100) for x in kinds] == [4, 1, 4, 1]  # at most 32 blocks
     assert [x.least_block(96) for x in kinds] == [3, 1, 3, 1]
@@ -108,6 +111,9 @@ def test_means_and_norms_of_what_is_known(make):
     assert matrix.folds is None
     assert matrix.T.folds is None
     assert weigh(make(0 * A), None if thin else 0 * A)[1] == 0
+    one = 0 * A
+    one[1, 2] = 5
+    assert weigh(make(one), None if thin else one / 2)[1] == 5
 
 
 @pytest.mark.parametrize(
@@ -120,13 +126,18 @@ def test_means_and_norms_of_what_is_known(make):
 )
 def test_weights_may_be_as_small_and_as_large_as_their_squares_allow(dtype, least, largest):
     """Or as the dtype of A does; beyond that they are refused."""
-    matrix, shape = Dense(np.full((2, 3), 1e-3, dtype), NUMPY), (2, 3)
+    matrix = Dense(np.full((2, 3), 1e-3, dtype), NUMPY)
+    sizes = np.array([[1, 0, 0], [0, 0.5, 0]])
     for size in (least, largest):
-        weigh(matrix, np.full(shape, size))
-    with pytest.raises(ValueError, match="too small for " + dtype):
-        weigh(matrix, np.full(shape, least * 0.9))
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match="too large for " + dtype):
-        weigh(matrix, np.full(shape, largest * 1.1))
+        weigh(matrix, size * sizes)
+    weigh(matrix, 0 * sizes)  # of nothing at all another one speaks
+    with pytest.raises(ValueError, match=f"is {0.9 * least:g}, too small for {dtype}"):
+        weigh(matrix, 0.9 * least * sizes)
+    with (
+        np.errstate(over="ignore"),
+        pytest.raises(ValueError, match=re.escape(f"is {1.1 * largest:g}, too large for {dtype}")),
+    ):
+        weigh(matrix, 1.1 * largest * sizes)
 
 
 HELD, UNNEEDED = np.array([0, 1, 0, 1, 0], bool), np.array([0, 0, 1, 1, 0], bool)
@@ -142,6 +153,7 @@ def test_products_of_which_some_are_known(library, held, unneeded):
     known = Known.of(held, unneeded, library).multiplied(matrix, library.asarray(fixed, Y.dtype))
     empty = Known.of(0 * held > 0, 0 * held > 0, library)
     partly = Partly(matrix, known, empty)
+    assert library.to_numpy(known.asked).tolist() == np.flatnonzero(~(held | unneeded)).tolist()
     expected = np.where(held[:, None], fixed @ A, Y @ A)
     expected[:, unneeded] = 0
     found = partly.left(library.asarray(Y, Y.dtype))
@@ -256,6 +268,15 @@ def test_a_sparse_matrix_as_the_caller_has_it():
     np.testing.assert_array_equal(raw.by_columns().toarray(), A)
     rows, columns = raw.nonzero()
     assert (rows.tolist(), columns.tolist()) == ([0, 1, 3, 4, 5, 6], [0, 1, 2, 4])
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_rows_that_are_not_zero_everywhere(zeros):
+    """In array operations, as backends without a form of their own find them."""
+    array = A if zeros else A + 1
+    found = RawDense(STRICT.asarray(array, array.dtype), STRICT).nonzero()
+    for index, axis in zip(found, (1, 0), strict=True):
+        assert index.tolist() == np.flatnonzero(array.any(axis=axis)).tolist()
 
 
 def test_products_of_runs_are_in_the_order_of_runs():

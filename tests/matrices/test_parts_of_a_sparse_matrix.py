@@ -83,6 +83,7 @@ WRONG = [
     ("lil", "rows", at(0, [0, 12]), "row 0 has indices outside of its 12 columns"),
     ("lil", "rows", at(4, [-1, 2, 3]), "row 4 has indices outside of its 12 columns"),
     ("lil", "rows", at(2, [3, 5]), "row 2 has 1 entries and 2 indices"),
+    ("lil", "data", lambda x: x[:-1], "its parts are not what they should be ("),
     ("dia", "offsets", as_float, "its offsets are float64 of shape (6,), which are no"),
     ("dia", "offsets", upright, "of shape (6, 1), which are no"),
     ("dia", "offsets", at(0, 0), "a diagonal of it is there twice"),

@@ -62,6 +62,13 @@ def test_auto_is_the_fastest_where_nothing_was_measured():
     )
 
 
+def test_a_device_without_a_name_is_a_cpu_or_a_gpu():
+    for accelerated, kind in ((False, "CPU"), (True, "GPU")):
+        nameless = ToyBackend()
+        nameless.__dict__["_probed"] = backends.Probe(True, accelerated=accelerated)
+        assert fastest(nameless, "float64").because == f"not measured with toy on {kind}"
+
+
 def test_figures_without_repeats_say_nothing_of_them(monkeypatch):
     """The solver takes its own number; and where repeats would pay is not a part of the reason."""
     figures = table.Figures("apg", images="files")

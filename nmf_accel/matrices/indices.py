@@ -47,7 +47,7 @@ def is_canonical(A: Any) -> bool:
     Libraries remember an answer that may have become wrong.
     """
     indices, ends = A.indices, A.indptr
-    for block in blocks(indices.shape[0] - 1):
+    for block in blocks(indices.size - 1):
         after = indices[block.start + 1 : block.stop + 1]
         falls = np.flatnonzero(_on_host(after <= indices[block])) + block.start + 1
         if falls.size:
@@ -74,13 +74,13 @@ def _compressed(A: Any) -> str:
     for part, of in (("indices", indices), ("indptr", ends)):
         if of.ndim != 1 or of.dtype.kind not in "iu":
             return f"its {part} are {of.dtype} of shape {of.shape}, which are no indices"
-    if ends.shape[0] != lines + 1:
-        return f"its indptr has {ends.shape[0]} numbers, and {lines + 1} are needed"
-    if data.shape[0] != indices.shape[0]:
-        return f"it has {data.shape[0]} entries and {indices.shape[0]} indices"
+    if ends.size != lines + 1:
+        return f"its indptr has {ends.size} numbers, and {lines + 1} are needed"
+    if data.shape[0] != indices.size:
+        return f"it has {data.shape[0]} entries and {indices.size} indices"
     first, last = int(ends[0]), int(ends[-1])
-    if first != 0 or last > indices.shape[0]:
-        return f"its indptr goes from {first} to {last}, and {indices.shape[0]} entries are stored"
+    if first != 0 or last > indices.size:
+        return f"its indptr goes from {first} to {last}, and {indices.size} entries are stored"
     if bool((ends[1:] < ends[:-1]).any()):
         return "its indptr falls, so that a line of it would have less than no entries"
     return _outside(indices[:last], across, "indices")  # those beyond it are none of its own
@@ -123,7 +123,7 @@ def _of_diagonals(A: Any) -> str:
 
 def _outside(indices: Any, size: int, part: str) -> str:
     """That some indices do not lie within a size, or nothing."""
-    if not indices.shape[0]:
+    if not indices.size:
         return ""
     low, high = int(indices.min()), int(indices.max())
     if low >= 0 and high < size:

@@ -61,7 +61,8 @@ def descend(backend: Backend, X: Array, model: Quadratic, penalty: Penalty) -> A
                 met = backend.matmul(g[:, k : k + 1, :k], steps[:, :k, :])
                 step = rest[:, k, :] - met[:, 0, :]
                 gkk = g[:, k, k][:, None]
-                step = xp.where(gkk > 0, step / xp.where(gkk > 0, gkk, zero + 1), zero)
+                alive = gkk > 0
+                step = xp.where(alive, step / xp.where(alive, gkk, xp.ones_like(gkk)), zero)
                 steps[:, k, :] = xp.maximum(step, -block[:, k, :])
             X[:, rows, columns] = block + steps
     return X

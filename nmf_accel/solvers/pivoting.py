@@ -72,14 +72,14 @@ def block_principal_pivoting(
         last = ranked == xp.max(ranked, axis=1, keepdims=True)
         F = F ^ (wrong & (full[:, None, :] | last))
         X, wrong, count = solve(X, F, count > 0)
-        return X, xp.any(count > 0, axis=-1), F, wrong, fewest, patience
+        return X, count > 0, F, wrong, fewest, patience
 
     F = X > 0
     X, wrong, count = solve(X, F, xp.ones_like(F[:, 0, :]))
     fewest = xp.full_like(count, d + 1)
-    state = (X, xp.any(count > 0, axis=-1), F, wrong, fewest, xp.full_like(count, PATIENCE))
+    state = (X, count > 0, F, wrong, fewest, xp.full_like(count, PATIENCE))
     X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
-    return no_worse(backend, before, xp.where(X > 0, X, xp.zeros_like(X)), of_loss)
+    return no_worse(backend, before, xp.maximum(X, xp.zeros_like(X)), of_loss)
 
 
 def no_worse(backend: Backend, old: Array, new: Array, model: Quadratic) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .callers import warn_caller
 from .core import Batch, Problem, memory_for
 from .intake import OF_H, OF_W, Given, hold, prepare, starting_factors
 from .losses import NONE
@@ -289,8 +289,7 @@ def warn_if_all_are_dead(batch: Batch) -> None:
     h, w = (backend.to_numpy(xp.max(x, axis=-1)).astype(np.float64) for x in (H, Wt))
     # One after the other, for their product may be no number.
     if not (h / problem.mean * w > np.finfo(np.float64).eps).any():
-        warnings.warn(
+        warn_caller(
             "all components became zero, so W H says nothing of A; take a smaller delta, W0 and H0 "
-            "of like size, or solver='hals'",
-            stacklevel=4,
+            "of like size, or solver='hals'"
         )

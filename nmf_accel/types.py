@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import sys
-import warnings
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 import numpy as np
@@ -193,14 +188,3 @@ class Step(Protocol):
 
     def unmeasured(self, state: State, *constants: Any) -> State:
         """Next state; needed only where not every step is recorded."""
-
-
-def warn_caller(message: str) -> None:
-    """Warn with the place of the first caller that is not the library, however deep it comes up."""
-    # Python does it by itself (skip_file_prefixes) since 3.12. `cached_property` calls us, too.
-    ours = os.path.dirname(__file__) + os.sep, functools.__file__
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while frame is not None and frame.f_code.co_filename.startswith(ours):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..callers import warn_caller
 from ..losses import Loss, Penalties
 from ..matrices import Raw
-from ..types import Array, Library, warn_caller
+from ..types import Array, Library
 
 FAR = {"float32": 24, "float64": 200}
 """Binary orders from 1 within which A stays as it is: those of its largest entry, or of the loss's

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..callers import warn_caller
 from ..losses import NONE, Penalties
 from ..options import Options
 from ..solvers import AUTO, Fastest, fastest
 from ..starts import INITS
-from ..types import warn_caller
 from .problem import Problem
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..types import Index, warn_caller
+from ..callers import warn_caller
+from ..types import Index
 from .base import Labelled
 from .names import LINES, Names, make_unique
 from .words import first_of

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from ..callers import warn_caller
 from ..files import atomic_write
 
 Floats = NDArray[np.floating[Any]]
@@ -59,10 +60,9 @@ def _one_warning_of_glyphs(path: str | os.PathLike[str]) -> Iterator[None]:
     if missing:
         letters = "".join(chr(int(code)) for code in list(missing)[:3] if code)
         more = " and others" * (len(missing) > 3)
-        warnings.warn(
+        warn_caller(
             f"{os.fspath(path)}: the font has no {letters}{more}, drawn as boxes; the tables and "
-            "the .npz have the names as they are",
-            stacklevel=4,
+            "the .npz have the names as they are"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend
+from ..callers import warn_caller
 from ..core import Problem
 from ..losses import NONE, Penalty, Quadratic
 from ..solvers.descent import hals
@@ -94,10 +94,9 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
     (H,), measured = backend.iterate(step, (start,), (N / largest, G), 1)
     kkt = float(backend.to_numpy(measured)[0, 0, 0])
     if not kkt <= ACCURATE:
-        warnings.warn(
+        warn_caller(
             f"W is so ill-conditioned that the KKT residual of H is {kkt:.1e} of that of zero; "
-            "take a smaller rank or an l2 > 0",
-            stacklevel=3,
+            "take a smaller rank or an l2 > 0"
         )
     found = H / size * largest
     check_range(problem, H, found)
@@ -139,8 +138,7 @@ def check_range(problem: Problem, H: Array, found: Array) -> None:
         )
     lost = (found < float(limits.smallest_normal)) & (float(limits.eps) < H)
     if bool(xp.any(lost)):
-        warnings.warn(
+        warn_caller(
             f"W is so large beside A that H loses digits in {limits.dtype}; multiply A, or divide "
-            "W by its maximum",
-            stacklevel=4,
+            "W by its maximum"
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..callers import warn_caller
 from ..core import Batch, Fixed, Problem
 from ..losses import NONE, loss_called
 from ..options import Options
@@ -37,10 +37,9 @@ def approach(problem: Problem, W: Array, options: Options) -> Array:
     for _ in batch:
         continue
     if options.tol and not batch.records.converged[0]:
-        warnings.warn(
+        warn_caller(
             f"the error still fell after max_iter = {options.max_iter} iterations; take more, or a "
-            "larger tol",
-            stacklevel=3,
+            "larger tol"
         )
     H = backend.asarray(problem.factors(batch.loop.state)[1], np.dtype("float64"))
     found = H / backend.xp.asarray(unit[:, None])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..backends import get
+from ..callers import warn_caller
 from ..core import Point, Problem, order_of, shuffled_batch
 from ..factorize import factorize
 from ..intake import Given, prepare, prepare_whole
@@ -68,11 +68,10 @@ def fitted(model: NMF, X: Any, W: Any, H: Any) -> Fit:
     run = partial(shuffled, model.random_state) if model._shuffles else factorize
     result = run(problem, options, H.T, W.T, progress=bool(model.verbose))
     if result.n_iter == model.max_iter and model.tol > 0:
-        warnings.warn(
+        warn_caller(
             f"Maximum number of iterations {model.max_iter} reached. Increase it to improve "
             "convergence.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     backend = problem.backend
     with backend.scope(problem.A), backend.sized_for(problem.product(options.rank)):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Unpack
 
+from ..callers import warn_caller
 from ..core import Problem, record, settle
 from ..intake import Given, fingerprint, hold, prepare
 from ..options import COMMON, Option, OptionKeywords, Options, choice
@@ -211,7 +211,7 @@ class Sweep:
         again = self.lost & {(run.rank, run.seed) for run in runs}
         if again and self.result.store is not None:
             faults = map(self.result.store.told, sorted(again))
-            warnings.warn(f"{listed(faults)}; done again", stacklevel=4)
+            warn_caller(f"{listed(faults)}; done again")
 
     def cost(self, runs: Iterable[Options]) -> float:
         """Operations of some runs, if they go on to their last iterations."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...callers import warn_caller
 from ...types import Array, Measures, State, Step
 from ..base import LONGEST_CHUNK, UNROLLED, Program
 from .sources import raw
@@ -52,7 +52,7 @@ class Replaying:
                 self.possible = False
             except (RuntimeError, MemoryError) as error:
                 self.possible = False
-                warnings.warn(f"no CUDA graph, but launch by launch: {error}", stacklevel=2)
+                warn_caller(f"no CUDA graph, but launch by launch: {error}")
         if count < SHORTEST or not self.possible:
             self.captured = None  # a last short chunk, which needs memory of its own
         return self.plain(state, count, record_every)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ...callers import warn_caller
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, Kernel, State, Step
 from ..base import Backend, Moving, Probe
@@ -46,7 +46,7 @@ def compiled_kernels() -> Mapping[str, Callable[..., Any]]:
             return {}
         from . import compiled
     except Exception as error:  # noqa: BLE001  it refuses a NumPy that is newer than it knows
-        warnings.warn(f"numba is installed, but unusable: {error}", stacklevel=2)
+        warn_caller(f"numba is installed, but unusable: {error}")
         return {}
     return compiled.KERNELS
 

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import stat
-import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...callers import warn_caller
 from .errors import StoreError
 
 fcntl: Any
@@ -100,9 +100,8 @@ class Lock:
             self._warn("this file system")
 
     def _warn(self, where: str) -> None:
-        warnings.warn(
-            f"{self.path.parent}: {where} has no locks; see to it that nothing else writes there",
-            stacklevel=2,
+        warn_caller(
+            f"{self.path.parent}: {where} has no locks; see to it that nothing else writes there"
         )
 
     def _free(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...callers import warn_caller
 from ...files import atomic_write, open_regular
 from .errors import StoreError, listed
 from .folder import HEAD, LOG, locked
@@ -97,7 +97,7 @@ class Merging:
                     where = f"{a:.6g} in {first.path} and {b:.6g} in {store.path}"
                     differ.append(f"rank {rank}, seed {seed} has error {where}")
         if differ:
-            warnings.warn(f"{listed(differ)}; the former are taken", stacklevel=3)
+            warn_caller(f"{listed(differ)}; the former are taken")
 
     @property
     def lines(self) -> dict[Key, Line]:

@@ -8,12 +8,12 @@ a line speaks of files that exist; ``sweep.lock`` is held by the one process tha
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...callers import warn_caller
 from ...results import Factorization
 from .errors import StoreError, listed
 from .folder import FACTORS, HEAD, LOG, locked
@@ -229,16 +229,13 @@ class Store:
         """Bring the files of a folder to what is written today, the head last."""
         if found.damaged:
             faults = [f"line {number} is damaged: {x}" for number, x in found.damaged.items()]
-            warnings.warn(
+            warn_caller(
                 f"{self.log.path}: {listed(faults)}; dropped, so that those of their runs that are "
-                f"asked for are done again; the file as it was is {self.log.aside().name}",
-                stacklevel=7,
+                f"asked for are done again; the file as it was is {self.log.aside().name}"
             )
         if found.missing and self.head.format > 1:
-            warnings.warn(
-                f"{self.log.path} is not there; those of its runs that are asked for are done "
-                "again",
-                stacklevel=7,
+            warn_caller(
+                f"{self.log.path} is not there; those of its runs that are asked for are done again"
             )
         if found.damaged or found.missing or not found.tidy:
             self.log.write(self.lines.values())

@@ -143,4 +143,5 @@ def test_a_start_has_the_scale_of_what_is_held():
     np.testing.assert_array_equal(W1[:, [0, 2, 3]], W0[:, [0, 2, 3]])
     np.testing.assert_array_equal(H1[[0, 1, 3]], H0[[0, 1, 3]])
     nothing = Problem(plain.backend, plain.A, plain.frame, plain.mean, Fixed(np.zeros((9, 1))))
-    np.testing.assert_array_equal(nothing.draw(4, 5, "random")[1], H0), "one that is zero is none"
+    # A component that is held at zero has no scale.
+    np.testing.assert_array_equal(nothing.draw(4, 5, "random")[1], H0)

@@ -133,7 +133,7 @@ class Judge:
     """A copy of the project whose code is changed, and tested."""
 
     def __init__(self, tests):
-        self.tests = tests
+        self.tests, self.told = tests, ""
         memory = Path("/dev/shm")
         self.folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         self.root = Path(self.folder.name)

@@ -34,7 +34,7 @@ class SwapName(Operator):
     """Another function of the same kind in its place, as in ``condition.all()``."""
 
     def mutation_positions(self, node):
-        if node.type == "name" and node.value in SWAPPED:
+        if node.type == "name" and node.value in SWAPPED and node.parent.type != "funcdef":
             yield node.start_pos, node.end_pos
 
     def mutate(self, node, index):

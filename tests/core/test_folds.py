@@ -163,6 +163,16 @@ def test_rows_of_which_a_run_sees_nothing_are_not_counted(form, loss):
     assert result.held_out == pytest.approx(np.sqrt(terms.mean()), rel=1e-10)
 
 
+@pytest.mark.parametrize("loss", [-0.5, 0])
+def test_they_are_zero_and_do_no_harm_where_a_loss_takes_negative_powers(backend, loss):
+    known = np.ones((M, N))
+    known[0] = np.arange(N) == 5
+    how = {"folds": FOLDS, "seed": int(WHERE[0, 5]), "loss": loss, "max_iter": 5}
+    result = nmf(A, D, weights=known, backend=backend, **how)
+    assert np.isfinite(result.errors).all()
+    assert to_host(result.W)[0].max() == 0
+
+
 def test_a_fold_with_nothing_in_it_has_no_error():
     result = nmf(np.ones((2, 3)), 1, folds=200, seed=3, max_iter=5, backend="numpy")
     assert result.held_out is None

@@ -321,7 +321,6 @@ def test_the_names_are_numbers():
         (np.nan, {}, "loss is nan; it must be from -20 to 20"),
         (np.inf, {}, "loss is inf; it must be from -20 to 20"),
         (-np.inf, {}, "loss is -inf; it must be from -20 to 20"),
-        (True, {}, "loss is nan; it must be from -20 to 20, or a name"),
         ("kullback-leibler", {"solver": "hals"}, "solver is 'hals', which does not take"),
         ("kullback-leibler", {"inner": 2}, "inner is 2, but a model of loss='kullback-leibler'"),
     ],

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
-from bisect import bisect
 from collections import defaultdict
 from itertools import accumulate
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 import coverage
 
 ROOT = Path(__file__).parents[2]
-QUICK = 10
-"""Seconds of tests that a mutant meets first; more of them only if it survives these."""
+QUICK = 5
+"""Seconds of its room's tests that a mutant meets first; others only if it survives these."""
 ELSEWHERE = "strict and not punk"
 """Of the tests of a room, those that run what is for other backends than NumPy."""
 PATIENCE = (60, 3)
@@ -92,11 +91,14 @@ class Tests:
         """All tests, the fastest first."""
         return sorted(self.seconds, key=self.seconds.__getitem__)
 
-    def parts(self, tests):
-        """Some of these tests, in two parts: those that are quick together, and more of them."""
-        until = list(accumulate(map(self.seconds.__getitem__, tests)))
-        first = max(bisect(until, QUICK), 1)
-        return [part for part in (tests[:first], tests[first : bisect(until, self.most)]) if part]
+    def parts(self, tests, room=""):
+        """Some of these tests, in two parts: quick ones of a room, where most fall; and others."""
+        until = accumulate(map(self.seconds.__getitem__, tests))
+        tests = [test for test, total in zip(tests, until, strict=True) if total <= self.most]
+        own = [test for test in tests if test.startswith(f"tests/{room}")]
+        until = accumulate(map(self.seconds.__getitem__, own))
+        first = [test for test, total in zip(own, until, strict=True) if total <= QUICK]
+        return [part for part in (first, [x for x in tests if x not in first]) if part]
 
 
 def context_of(test):
@@ -151,7 +153,8 @@ class Judge:
         try:
             path.write_text(mutant.code())
             if tests := self.tests.through(mutant.path, mutant.line):
-                killers = (self._killer(part, self.tests.words) for part in self.tests.parts(tests))
+                parts = self.tests.parts(tests, mutant.room)
+                killers = (self._killer(part, self.tests.words) for part in parts)
             else:
                 killers = iter([self._killer([f"tests/{mutant.room}"], ELSEWHERE)])
             if killer := next(filter(None, killers), ""):

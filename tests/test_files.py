@@ -218,15 +218,16 @@ def test_only_files_are_opened_and_nothing_is_waited_for(tmp_path):
         open_regular(tmp_path / "nothing")
 
 
-def test_a_folder_to_write_to_is_rid_of_what_was_left_an_hour_ago(tmp_path):
-    names = {".W.csv.0123456789abcdef": 3700, ".H.csv.0123456789abcdef": 3500}
-    names |= {".mine.0123456789abcdef": 9999, ".W.csv.more": 9999}
-    for name, age in names.items():
+def test_a_folder_to_write_to_is_rid_of_what_was_left_an_hour_ago(tmp_path, monkeypatch):
+    now = 2_000_000_000
+    monkeypatch.setattr("nmf_accel.files.time.time", lambda: now)
+    ages = {".W.csv.0123456789abcdef": 3601, ".H.csv.0123456789abcdef": 3600}
+    ages |= {".mine.0123456789abcdef": 9999, ".W.csv.more": 9999}
+    for name, age in ages.items():
         (tmp_path / name).write_bytes(b"x")
-        then = (tmp_path / name).stat().st_mtime - age
-        os.utime(tmp_path / name, (then, then))
+        os.utime(tmp_path / name, (now - age, now - age))
     make_folder(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == names.keys() - {".W.csv.0123456789abcdef"}
+    assert {path.name for path in tmp_path.iterdir()} == ages.keys() - {".W.csv.0123456789abcdef"}
 
 
 def test_a_device_does_not_become_a_file(tmp_path):

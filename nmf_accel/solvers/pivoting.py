@@ -66,8 +66,7 @@ def block_principal_pivoting(
         better = count < fewest
         fewest = xp.where(better, count, fewest)
         full = better | (patience > 0)
-        left = xp.where(patience > 0, patience - 1, patience)
-        patience = xp.where(better, xp.full_like(patience, PATIENCE), left)
+        patience = xp.where(better, xp.full_like(patience, PATIENCE), patience - 1)
         ranked = xp.where(wrong, order, xp.zeros_like(order))
         last = ranked == xp.max(ranked, axis=1, keepdims=True)
         F = F ^ (wrong & (full[:, None, :] | last))

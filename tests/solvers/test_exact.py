@@ -1,5 +1,7 @@
 """'bpp' finds the one minimum: at any scale, with penalties, and where full exchanges go round."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.optimize import nnls
@@ -112,6 +114,37 @@ def solves(Y, A, X):
     counting = Counting()
     EXACT(counting, X, Quadratic(Y @ A, Y @ Y.mT), NONE)
     return counting.solved
+
+
+def exchanges(N, G):
+    """How many systems algorithm 2 of Kim and Park (2008) solves for a column, from zero."""
+    F, fewest, patience = np.zeros(len(N), dtype=bool), len(N) + 1, 3
+    for count in itertools.count(1):
+        x = np.zeros(len(N))
+        x[F] = np.linalg.solve(G[np.ix_(F, F)], N[F])
+        wrong = np.flatnonzero(np.where(F, x, G @ x - N) < -1e-9)
+        if not wrong.size:
+            return count
+        if wrong.size < fewest:
+            fewest, patience = wrong.size, 3
+        elif patience > 0:
+            patience -= 1
+        else:
+            wrong = wrong[-1:]
+        F[wrong] ^= True
+
+
+@pytest.mark.parametrize("d", [3, 5])
+def test_exchanges_are_those_of_the_paper(d):
+    """All at once, while that makes fewer of them or for three times more; then the last one."""
+    columns = [(np.array(Y, float), np.array(N, float)) for Y, N in CIRCLES if len(N) == d]
+    columns += [(RNG.normal(size=(d, d)), RNG.normal(size=d)) for _ in range(400)]
+    expected = [exchanges(N, Y @ Y.T) for Y, N in columns]
+    assert max(expected) > 5, "there are some that go over to one at a time"
+    for (Y, N), count in zip(columns, expected, strict=True):
+        counting = Counting()
+        EXACT(counting, np.zeros((1, d, 1)), Quadratic(N[None, :, None], (Y @ Y.T)[None]), NONE)
+        assert len(counting.solved) == count
 
 
 def test_only_what_is_not_there_yet_is_solved():

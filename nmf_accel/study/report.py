@@ -215,7 +215,8 @@ def render(results: Results, folder: Path) -> str:
 def write(results: Results, out: Path) -> Iterator[Path]:
     """Write figures, ``study.json`` and ``report.html`` to a folder, yielding what is written."""
     folder = out / "figures"
-    make_folder(folder)
+    for path in (out, folder):
+        make_folder(path)
     for drawing in drawings(results):
         figure = drawing.draw()
         for ending in ("png", "svg")[: 1 + drawing.plot]:

@@ -82,20 +82,17 @@ class Option:
                 known = ", ".join(self.names) + ", or a number" * (self.kind is not str)
                 raise ValueError(f"{name} is {value!r}; it must be one of {known}")
             return value
-        switched = isinstance(value, (bool, np.bool_))
-        if self.kind is bool:
-            if not switched:
-                raise TypeError(f"{name} is {value!r}; it must be {self.must}")
+        switched, whole = (isinstance(value, x) for x in ((bool, np.bool_), (int, np.integer)))
+        if self.kind is bool and switched:
             return bool(value)
-        whole = isinstance(value, (int, np.integer)) and not switched
-        if self.kind is int and not whole:
-            raise TypeError(f"{name} is {value!r}; it must be an integer")
+        kinds = {bool: self.must, int: "an integer", float: f"a number, {self.must}"}
+        wrong = TypeError(f"{name} is {value!r}; it must be {kinds[self.kind]}")
+        if self.kind is bool or switched or (self.kind is int and not whole):  # True is an int
+            raise wrong
         try:
-            if switched:
-                raise TypeError  # though Python has it for a number
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):
-            raise TypeError(f"{name} is {value!r}; it must be a number, {self.must}") from None
+            raise wrong from None
         inside = self.low < number if self.open else self.low <= number
         if not (inside and number < self.high):
             raise ValueError(f"{name} is {number}; it must be {self.must}")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import run_python
+from damaging import at
 
 from nmf_accel import nmf
 from nmf_accel.matrices import check_indices, indices, is_canonical
@@ -20,17 +21,6 @@ def written(kind, part, change):
     found = A.asformat(kind, copy=True)
     setattr(found, part, change(getattr(found, part)))
     return found
-
-
-def at(place, value):
-    """A change of one number."""
-
-    def change(x):
-        x = x.copy()
-        x[place] = value
-        return x
-
-    return change
 
 
 def line_of(axis, change):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from damaging import at
 
 from nmf_accel.matrices import check_indices, indices, is_canonical
 
@@ -20,17 +21,6 @@ MAKE = {
     "dia": sp.dia_array,
     "dok": sp.dok_array,
 }
-
-
-def at(place, value):
-    """A change of one number."""
-
-    def change(x):
-        x = x.copy()
-        x[place] = value
-        return x
-
-    return change
 
 
 def damaged(kind, part, change):

@@ -50,6 +50,7 @@ def nmf(
     unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
+    device: str | None = None,
     progress: bool = False,
     callback: Callback | None = None,
 ) -> Factorization:
@@ -147,6 +148,10 @@ def nmf(
         ``'numpy'``, ``'cupy'``, ``'jax'`` or another registered one. By default: the library
         that A is an array of if that is CuPy or JAX; else what the environment variable
         ``NMF_ACCEL_BACKEND`` names; else a usable GPU; else NumPy.
+    device : str, optional
+        Of several, the one to compute on: ``'cpu'``, ``'cuda'``, ``'cuda:1'``, …, see
+        ``nmf-accel backends``. By default where A is, if that is a device array; else what the
+        environment variable ``NMF_ACCEL_DEVICE`` names; else the first of the library.
     progress : bool
         Show a progress bar with the current error on stderr.
     callback : callable, optional
@@ -163,10 +168,10 @@ def nmf(
     ------
     ValueError, TypeError
         For input that cannot be factorized, or a setting out of range; for something beside A
-        whose names are not those of A.
+        whose names are not those of A; for a device array and another `device` than its own.
     nmf_accel.BackendError
-        If the backend that was asked for cannot run on this machine, or A is sparse and it
-        takes no sparse matrices.
+        If the backend that was asked for cannot run on this machine, has no such device, or
+        takes no sparse matrices where A is one.
     Interrupted
         A KeyboardInterrupt that holds the result so far, on Ctrl-C; also where that comes when the
         iterations are done. SIGTERM is the caller's own affair: a handler that raises
@@ -214,7 +219,7 @@ def nmf(
     # Where something is held, a row or column that is zero in A need not be zero in W H.
     free = W_fixed is None and H_fixed is None
     how: dict[str, Any] = {"objective": options.objective, "folds": options.folds}
-    problem = prepare(given, dtype, backend, drop=free, **how)
+    problem = prepare(given, dtype, backend, device, drop=free, **how)
     problem = hold(problem, [options.rank], W_fixed, H_fixed, given)
     return factorize(problem, options, W0, H0, callback, progress, given)
 

@@ -66,13 +66,13 @@ def golden() -> dict[str, NDArray[Any]]:
         return dict(np.load(file, allow_pickle=False))
 
 
-def verify(backend: str) -> Iterator[Check]:
-    """Hold one backend against every golden run.
+def verify(backend: str, device: str | None = None) -> Iterator[Check]:
+    """Hold one backend, on a device of its, against every golden run.
 
     Raises
     ------
     nmf_accel.BackendError
-        If the backend cannot run here.
+        If the backend cannot run here, or has no such device.
     RuntimeError
         If the sprites of this version are not those that the golden file was made from.
     """
@@ -80,7 +80,8 @@ def verify(backend: str) -> Iterator[Check]:
     if hashlib.sha256(A.tobytes()).hexdigest() != str(stored["sha256"]):
         raise RuntimeError("the sprites differ from those of the golden file: reinstall nmf-accel")
     for rank, dtype in CASES:
-        result = nmf(A, rank, delta=1e-9, max_iter=MAX_ITER, dtype=dtype, backend=backend)
+        where: dict[str, Any] = {"dtype": dtype, "backend": backend, "device": device}
+        result = nmf(A, rank, delta=1e-9, max_iter=MAX_ITER, **where)
         errors = stored[f"{dtype}-{rank}-errors"]
         factors = stored[f"{dtype}-{rank}-factors"]
         history = np.abs(result.errors / errors - 1).max()

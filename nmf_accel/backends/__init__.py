@@ -8,6 +8,7 @@ from .base import Backend, Probe
 from .registry import (
     AUTO,
     BACKENDS,
+    DEVICE_VARIABLE,
     GROUP,
     VARIABLE,
     BackendError,
@@ -21,6 +22,7 @@ from .registry import (
 __all__ = [
     "AUTO",
     "BACKENDS",
+    "DEVICE_VARIABLE",
     "GROUP",
     "VARIABLE",
     "Backend",

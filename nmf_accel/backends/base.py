@@ -81,6 +81,8 @@ class Backend(ABC):
     """Whether its library works in a process that was forked when it was at work."""
     states_at_once: ClassVar[int] = 6
     """How many states, and products of their size, `iterate` keeps in memory at its peak."""
+    device: str | None = None
+    """The one of `devices` that was asked for; None leaves the choice to the library."""
 
     @property
     def least_space(self) -> int:
@@ -112,6 +114,19 @@ class Backend(ABC):
     @abstractmethod
     def to_numpy(self, x: Array) -> NDArray[Any]:
         """The values of `x` on the host."""
+
+    def devices(self) -> list[str]:
+        """The devices that it reaches here, by the library's own names; of a kind in order."""
+        return []
+
+    def device_of(self, x: Any) -> str:
+        """Where an array of this library lies, as `devices` has it; empty where that is no one."""
+        return ""
+
+    def called(self, device: str) -> str | None:
+        """The one of `devices` that is meant: of ``cuda`` the first; None if there is no such."""
+        kind = f"{device}:"
+        return next((x for x in self.devices() if x == device or x.startswith(kind)), None)
 
     @once
     def _probed(self) -> Probe:
@@ -148,7 +163,8 @@ class Backend(ABC):
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         """The context in which every call below is made, for data that lives with `x`.
 
-        `x` is an array or a sparse matrix of this library, a `Matrix`, or of the host.
+        `x` is an array or a sparse matrix of this library, a `Matrix`, or of the host. What is
+        of the host goes to `device`, if one was asked for.
         """
         return nullcontext()
 

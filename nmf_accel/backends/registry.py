@@ -14,6 +14,7 @@ from .base import Backend, Probe
 
 GROUP = "nmf_accel.backends"
 VARIABLE = "NMF_ACCEL_BACKEND"
+DEVICE_VARIABLE = "NMF_ACCEL_DEVICE"
 AUTO = "auto"
 
 BACKENDS = {
@@ -45,9 +46,10 @@ def names() -> list[str]:
     return list(_registered())
 
 
-@cache
-def get(name: str) -> Backend:
+def get(name: str, device: str | None = None) -> Backend:
     """The backend of that name, usable or not; its library is not imported yet.
+
+    There is one for each name and `device`, which is one of its `devices`.
 
     Raises
     ------
@@ -58,10 +60,16 @@ def get(name: str) -> Backend:
     """
     if name not in _registered():
         raise ValueError(f"unknown backend {name!r}; valid ones are {AUTO}, {', '.join(names())}")
+    return _made(name, device)
+
+
+@cache
+def _made(name: str, device: str | None) -> Backend:
     try:
         backend: Backend = pkgutil.resolve_name(_registered()[name])()
     except Exception as error:
         raise BackendError(f"backend {name!r} could not be loaded: {error}") from error
+    backend.device = device
     return backend
 
 
@@ -83,7 +91,12 @@ def probe(name: str) -> Probe:
         return Probe(False, str(error))
 
 
-def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDense) -> Backend:
+def resolve(
+    name: str | None = None,
+    A: object = None,
+    kind: type[Raw] = RawDense,
+    device: str | None = None,
+) -> Backend:
     """The usable backend for a call: argument, library of `A`, environment, then ``auto``.
 
     Parameters
@@ -94,20 +107,26 @@ def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDens
         The data. A device array (CuPy, JAX) stays where it is; a NumPy array goes anywhere.
     kind : type of Raw
         What kind of matrix the data is; not every backend takes every kind.
+    device : str, optional
+        Where it is to run: one of the backend's `devices`, or their kind, such as ``cuda``. By
+        default where `A` is, if that is a device array; else what the environment says; else what
+        the library takes. ``auto`` takes a backend that reaches it.
 
     Raises
     ------
     ValueError
         For an unknown name, or one that would move a device array behind the caller's back.
     BackendError
-        If the backend that was named cannot run here, or takes no matrices of that kind. There is
-        no fallback from a named one.
+        If the backend that was named cannot run here, has no such device, or takes no matrices of
+        that kind. There is no fallback from a named one.
     """
     if not isinstance(name, (str, type(None))):
         raise TypeError(f"backend is {name!r}; it must be a name: {AUTO}, {', '.join(names())}")
+    if not isinstance(device, (str, type(None))):
+        raise TypeError(f"device is {device!r}; it must be a name, such as 'cpu' or 'cuda:1'")
     home = None if A is None or isinstance(A, np.ndarray) else owner(A)
     if home is not None and name in (None, AUTO, home):
-        return _usable(home)
+        return _at_home(_usable(home), A, device)
     asked = name or os.environ.get(VARIABLE) or AUTO
     if home is not None:
         get(asked)  # an unknown name is the first thing to say
@@ -115,14 +134,45 @@ def resolve(name: str | None = None, A: object = None, kind: type[Raw] = RawDens
             f"A is a {home} array, but backend={name!r} was asked for; "
             f"pass a NumPy array, or leave backend out to run on {home}"
         )
-    backend = _usable(_automatic(kind) if asked == AUTO else asked)
+    device = device or os.environ.get(DEVICE_VARIABLE) or None
+    backend = _usable(_automatic(kind, device) if asked == AUTO else asked)
     if kind not in backend.kinds:
         able = [name for name, other in _loaded(names()) if kind in other.kinds]
         raise BackendError(
             f"backend {asked!r} takes no {kind.kind} matrices; take {' or '.join(able)}, or "
             f"{kind.instead}"
         )
+    return backend if device is None else _on(backend, device)
+
+
+def _at_home(backend: Backend, A: object, device: str | None) -> Backend:
+    """The backend of a device array, which computes where that is.
+
+    Raises
+    ------
+    ValueError
+        If that is not the device that was asked for.
+    """
+    if device is not None and (lies := backend.device_of(A)) != _on(backend, device).device:
+        raise ValueError(
+            f"A lies on {lies or 'several devices'}, but device={device!r} was asked for; move it "
+            "there, or leave device out"
+        )
     return backend
+
+
+def _on(backend: Backend, device: str) -> Backend:
+    """The same backend on a device of that name.
+
+    Raises
+    ------
+    BackendError
+        If it reaches none.
+    """
+    if (found := backend.called(device)) is None:
+        reached = ", ".join(backend.devices()) or "no choice of devices"
+        raise BackendError(f"backend {backend.name!r} has no device {device!r}; it has {reached}")
+    return get(backend.name, found)
 
 
 def owner(x: object) -> str | None:
@@ -130,17 +180,27 @@ def owner(x: object) -> str | None:
     return next((name for name, backend in _loaded(names()) if backend.owns(x)), None)
 
 
-def _automatic(kind: type[Raw]) -> str:
+def _automatic(kind: type[Raw], device: str | None) -> str:
     """A usable GPU if there is one, the first in the table; else NumPy.
 
-    Also a GPU that a fork has made unusable, to be refused: NumPy would be a silent change.
+    Also a GPU that a fork has made unusable, to be refused: NumPy would be a silent change. Where a
+    device is asked for, the first that reaches it, with NumPy before others on the host.
     """
     for name, backend in _loaded(BACKENDS):
         if kind in backend.kinds and backend.can_accelerate():
             found = probe(name)
-            if found.accelerated:
+            if found.accelerated and (not found.usable or _reaches(backend, device)):
                 return name
-    return "numpy"
+    able = [(n, x) for n, x in _loaded(names()) if kind in x.kinds and probe(n).usable]
+    for name, backend in able:
+        if _reaches(backend, device):
+            return name
+    reached = "; ".join(f"{name} has {', '.join(x.devices()) or 'none'}" for name, x in able)
+    raise BackendError(f"no backend reaches device {device!r}: {reached}")
+
+
+def _reaches(backend: Backend, device: str | None) -> bool:
+    return device is None or backend.called(device) is not None
 
 
 def _usable(name: str) -> Backend:

@@ -13,7 +13,7 @@ from ..options import COMMON, Options, declared
 from ..solvers import AUTO
 from ..timing import Timing, advice, compare
 from . import signals
-from .options import Names, declared_option, dtype_option, n_images_option
+from .options import Names, declared_option, device_option, dtype_option, n_images_option
 from .reading import echo_taken, read_source, reading_options, taken
 from .source import SourceCommand
 from .tables import echo_table, solver_of
@@ -41,6 +41,7 @@ TRY_AUTO: dict[str, Any] = {"solver": AUTO, "max_iter": 1}
     metavar="NAME",
     help="Only this one; may be repeated. [default: all]",
 )
+@device_option
 @click.option(
     "--seeds", "runs", type=int, default=1, show_default=True, help="Runs at once, as in a sweep."
 )
@@ -74,7 +75,8 @@ def bench(
     except KeyboardInterrupt:
         click.echo("\ninterrupted; nothing was measured to the end", err=True)
         sys.exit(signals.status())
-    settings = nmf(data.A, options["rank"], dtype=options["dtype"], **TRY_AUTO).settings
+    same = {name: options[name] for name in ("dtype", "device")}
+    settings = nmf(data.A, options["rank"], **same, **TRY_AUTO).settings
     auto = f"auto takes --backend {settings['backend']} --solver {solver_of(settings)}"
     if as_json:
         about = {"data": data.name, "taken": taken(data), "shape": list(data.A.shape)}

@@ -21,7 +21,7 @@ from ..options import Options, declared
 from ..results import Factorization, Interrupted
 from . import signals
 from .options import (
-    backend_option,
+    backend_options,
     declared_option,
     dtype_option,
     echo_given,
@@ -70,7 +70,7 @@ MOST_TOP, TOP = 32, 5
 @click.option("--w0", "W0", callback=matrix_file, metavar="FILE", help="Start of W.")
 @click.option("--h0", "H0", callback=matrix_file, metavar="FILE", help="Start of H.")
 @dtype_option
-@backend_option
+@backend_options
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
 @click.option("--callback", callback=_callback, metavar="MODULE:FUNCTION", help="See nmf().")
 @click.option("--out", type=click.Path(path_type=Path), default="out", show_default=True)

@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from ..backends import AUTO, VARIABLE, names, probe, resolve
+from ..backends import AUTO, VARIABLE, get, names, probe, resolve
 from ..solvers import fastest
+from .options import device_option
 from .tables import echo_table
 
 
@@ -18,8 +19,10 @@ def backends() -> None:
     for name in names():
         found = probe(name)
         state = "yes" if found.usable else "no"
-        rows.append([name, state, found.version or "-", found.device or "-", found.reason])
-    echo_table(["backend", "usable", "version", "device", ""], rows)
+        several = ", ".join(get(name).devices()) if found.usable else ""
+        told = [found.version or "-", found.device or "-", several or "-", found.reason]
+        rows.append([name, state, *told])
+    echo_table(["backend", "usable", "version", "device", "--device", ""], rows)
     chosen = resolve(AUTO)
     click.echo(f"\nauto picks {chosen.name}; choose with --backend or {VARIABLE}")
     for dtype in ("float64", "float32"):
@@ -30,18 +33,21 @@ def backends() -> None:
 
 @click.command()
 @click.option("--backend", "chosen", metavar="NAME", help="One backend; else all usable ones.")
-def verify(chosen: str | None) -> None:
+@device_option
+def verify(chosen: str | None, device: str | None) -> None:
     """Hold the backends against the golden histories shipped with the package."""
     from .. import verify as golden
 
+    if device and not chosen:
+        raise click.UsageError("--device is one of a backend's; say by --backend of which")
     if chosen:
-        resolve(chosen)
+        resolve(chosen, device=device)
     rows, passed = [], True
     for name in [chosen] if chosen else names():
         if not (found := probe(name)).usable:
             rows.append([name, "-", "-", "-", "-", f"not usable: {found.reason}"])
             continue
-        for check in golden.verify(name):
+        for check in golden.verify(name, device):
             passed &= check.passed
             verdict = "ok" if check.passed else "DIFFERS"
             numbers = [f"{check.history:.1e}", f"{check.factors:.1e}"]

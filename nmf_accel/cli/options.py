@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import datasets
-from ..backends import VARIABLE
+from ..backends import DEVICE_VARIABLE, VARIABLE
 from ..intake import UNKNOWN
 from ..options import COMMON, Option
 from ..results import Factorization, is_factorization
 
-backend_option = click.option(
-    "--backend", metavar="NAME", help=f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
+device_option = click.option(
+    "--device", metavar="NAME", help=f"Of several: cpu, cuda:1, …; else {DEVICE_VARIABLE}."
 )
 dtype_option = click.option(
     "--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True
@@ -172,6 +172,12 @@ def known_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def backend_options(command: Any) -> Any:
+    """Where the numbers are computed: by which library, and of several on which device."""
+    told = f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
+    return click.option("--backend", metavar="NAME", help=told)(device_option(command))
 
 
 def run_options(names: Iterable[str] = COMMON) -> Callable[[Any], Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from . import signals
-from .options import backend_option, dtype_option, run_options
+from .options import backend_options, dtype_option, run_options
 from .source import SourceCommand
 
 
@@ -42,7 +42,7 @@ INTEGERS: dict[str, Any] = {"callback": _integers, "metavar": "INT,INT,…"}
 @click.option("--delta", type=float, default=1e-9, show_default=True, help="Added below.")
 @run_options(["solver", "inner"])
 @dtype_option
-@backend_option
+@backend_options
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
 @click.option("--out", type=click.Path(path_type=Path), default="study", show_default=True)
 def study(progress: bool | None, out: Path, **options: Any) -> None:

@@ -20,7 +20,7 @@ from ..results import Interrupted
 from ..sweeps import KEPT, MOST_RUNS, Row, Store, SweepResult, best_rank, merge, summarize, sweep
 from . import signals
 from .options import (
-    backend_option,
+    backend_options,
     declared_option,
     dtype_option,
     echo_given,
@@ -95,7 +95,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @run_options()
 @known_options
 @dtype_option
-@backend_option
+@backend_options
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
 @declared_option("keep", KEPT)
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")

@@ -21,6 +21,7 @@ def prepare(
     given: Given,
     dtype: Any = None,
     backend: str | None = None,
+    device: str | None = None,
     *,
     objective: Loss = FROBENIUS,
     drop: bool = True,
@@ -37,10 +38,10 @@ def prepare(
         If it is not a real, finite, non-negative matrix with a non-zero entry, or nothing is known
         of a row or a column and that is refused.
     nmf_accel.BackendError
-        If the backend cannot run here, or takes no matrices of its kind.
+        If the backend cannot run here, has no such device, or takes no matrices of its kind.
     """
     raw, weights = weighed(given)
-    chosen = resolve(backend, raw.stored, type(raw))
+    chosen = resolve(backend, raw.stored, type(raw), device)
     with chosen.scope(raw.stored):
         if weights is not None and not _anything(raw, weights):
             raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
@@ -62,6 +63,7 @@ def prepare_whole(
     given: Given,
     dtype: Any = None,
     backend: str | None = None,
+    device: str | None = None,
     *,
     objective: Loss = FROBENIUS,
 ) -> Problem:
@@ -70,7 +72,7 @@ def prepare_whole(
     Of what is not known, rows are left out in any case: nothing is to be found for them.
     """
     raw, weights = weighed(given)
-    chosen = resolve(backend, raw.stored, type(raw))
+    chosen = resolve(backend, raw.stored, type(raw), device)
     with chosen.scope(raw.stored):
         raw, mean, scale = _checked(raw, given, dtype, "", objective)
         check_for(objective, raw, given.name, weights, given.labels)

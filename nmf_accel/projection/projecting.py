@@ -27,6 +27,7 @@ def project(
     unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
+    device: str | None = None,
 ) -> Any:
     """The weights H >= 0 that minimize ½‖A − W H‖² + l1 Σ H + ½ l2 ‖H‖², W given.
 
@@ -57,7 +58,7 @@ def project(
     tol, max_iter
         Where it is not exact: it ends when, over 10 iterations, the error fell by no
         more than `tol` times that of the start, and after so many iterations in any case.
-    dtype, backend
+    dtype, backend, device
         As for `nmf`.
 
     Returns
@@ -95,7 +96,7 @@ def project(
     penalty = Penalty(COMMON["l1_H"].checked("l1", l1), COMMON["l2_H"].checked("l2", l2))
     objective = loss_called(COMMON["loss"].checked("loss", loss))
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
-    problem = prepare_whole(given, dtype, backend, objective=objective)
+    problem = prepare_whole(given, dtype, backend, device, objective=objective)
     with problem.backend.scope(problem.A):
         W_given = Given(W, "W", beside=given, shares=OF_W)
         (rows, d), m = W_given.raw().shape, problem.shape[0]

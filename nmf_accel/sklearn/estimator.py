@@ -78,6 +78,8 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         As in scikit-learn, ignored with the other solvers.
     backend : str, optional
         ``'numpy'``, ``'cupy'``, ``'jax'``, …, as for `nmf`.
+    device : str, optional
+        ``'cuda:1'``, …, as for `nmf`.
     inner : int, optional
         Repeats of an update, as for `nmf`.
     extrapolate : bool, optional
@@ -126,6 +128,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         **Original._parameter_constraints,
         "solver": [StrOptions({"cd", *COMMON["solver"].names})],
         "backend": [str, None],
+        "device": [str, None],
         "inner": [Interval(Integral, COMMON["inner"].low, None, closed="left"), None],
         "extrapolate": ["boolean", None],
         "dtype": [StrOptions({"float32", "float64"}), None],
@@ -147,6 +150,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
         verbose: int = 0,
         shuffle: bool = False,
         backend: str | None = None,
+        device: str | None = None,
         inner: int | None = None,
         extrapolate: bool | None = None,
         dtype: str | None = None,
@@ -166,6 +170,7 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             shuffle=shuffle,
         )
         self.backend = backend
+        self.device = device
         self.inner = inner
         self.extrapolate = extrapolate
         self.dtype = dtype
@@ -254,7 +259,9 @@ class NMF(Original):  # type: ignore[misc]  # scikit-learn has no types
             H = on_host(H)
         l1, _, l2, _ = self._compute_regularization(X)
         options = {"l1": l1, "l2": l2, "loss": self.beta_loss, "tol": self.tol}
-        options |= {"max_iter": self.max_iter, "dtype": self.dtype, "backend": self.backend}
+        options |= {
+            name: getattr(self, name) for name in ("max_iter", "dtype", "backend", "device")
+        }
         return contiguous(project(X.T, H.T, **options).T)
 
     def __sklearn_tags__(self) -> Any:

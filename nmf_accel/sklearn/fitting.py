@@ -64,7 +64,8 @@ def fitted(model: NMF, X: Any, W: Any, H: Any) -> Fit:
             W, H = start(model, source, on_host(W), on_host(H))
     given, options = Given(X.T), model._options(X, H.shape[0])
     drop = not options.stopping.counts_zeros
-    problem = prepare(given, model.dtype, model.backend, objective=options.objective, drop=drop)
+    where = model.dtype, model.backend, model.device
+    problem = prepare(given, *where, objective=options.objective, drop=drop)
     run = partial(shuffled, model.random_state) if model._shuffles else factorize
     result = run(problem, options, H.T, W.T, progress=bool(model.verbose))
     if result.n_iter == model.max_iter and model.tol > 0:
@@ -111,7 +112,7 @@ def fitted_to_zeros(model: NMF, X: Any, W: Any, H: Any) -> Fit:
     W, H = (copy.copy(on_host(x)) for x in (W, H))  # which it would overwrite
     with config_context(array_api_dispatch=False), np.errstate(invalid="ignore"):  # of 0 / 0
         _, H, n_iter = theirs._fit_transform(on_host(X), W=W, H=H)
-    problem = prepare_whole(given, model.dtype, model.backend)
+    problem = prepare_whole(given, model.dtype, model.backend, model.device)
     backend = problem.backend
     with backend.scope(problem.A):
         exact = loss_called(model.beta_loss).exact  # the error with the exact W comes last

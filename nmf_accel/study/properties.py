@@ -138,7 +138,7 @@ def zero_start(settings: StudySettings) -> Numbers:
     for _ in range(settings.max_iter):
         H = np.asarray(lee_seung(numpy, H, model, Penalty(settings.delta)))
     try:
-        nmf(A, 2, W0=np.zeros((3, 2)), H0=np.zeros((2, 3)), backend=settings.backend)
+        nmf(A, 2, W0=np.zeros((3, 2)), H0=np.zeros((2, 3)), **settings.options)
         refusal = ""
     except ValueError as error:
         refusal = str(error)

@@ -59,7 +59,7 @@ class Runs:
         ranks, settings = list(ranks), self.settings
         seed = settings.seed if seed is None else seed
         given = Given(A)
-        problem = prepare(given, settings.dtype, settings.backend)
+        problem = prepare(given, settings.dtype, settings.backend, settings.device)
         options = {**settings.run_options, "check_every": 1}  # every error is recorded
         sweep = Sweep(given, planned_runs(ranks, [seed], options), Packing(problem), "all")
         whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)

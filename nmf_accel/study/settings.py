@@ -47,7 +47,7 @@ class StudySettings:
         As for `nmf_accel.nmf`.
     dtype : {'float64', 'float32'}
         Precision of the runs.
-    backend : str, optional
+    backend, device : str, optional
         As for `nmf_accel.nmf`.
 
     Raises
@@ -69,6 +69,7 @@ class StudySettings:
     inner: int | None = COMMON["inner"].field()
     dtype: str = choice("float64", "Precision.", ("float64", "float32")).field()
     backend: str | None = None
+    device: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(sorted(set(self.tasks))))
@@ -102,7 +103,8 @@ class StudySettings:
     @property
     def options(self) -> dict[str, Any]:
         """Keywords of `nmf` that the small runs of Task 1 share, save seed and iterations."""
-        return {"delta": self.delta, "dtype": self.dtype, "backend": self.backend}
+        names = ("delta", "dtype", "backend", "device")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def run_options(self) -> dict[str, Any]:

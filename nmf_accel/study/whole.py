@@ -49,7 +49,8 @@ def run_study(
     """
     require_extra()
     out = Path(out)
-    settings = replace(settings, backend=resolve(settings.backend).name)
+    backend = resolve(settings.backend, device=settings.device)
+    settings = replace(settings, backend=backend.name, device=backend.device)
     data = settings.load() if {2, 3} & set(settings.tasks) else None
     work = study_cost(settings, data)
     with progress_bar(work * (1 + REST), progress, desc="study", bar_format=BAR) as bar:
@@ -69,7 +70,7 @@ def study_cost(settings: StudySettings, data: Dataset | None) -> float:
 def _tasks(runs: Runs, data: Dataset | None) -> Results:
     """Do the tasks."""
     settings = runs.settings
-    backend = resolve(settings.backend)
+    backend = resolve(settings.backend, device=settings.device)
     # Task 1 is over in seconds and has no part in the cost.
     small = replace(runs, progress=Progress())
     properties = study_properties(small) if 1 in settings.tasks else None

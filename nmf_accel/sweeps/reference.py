@@ -33,7 +33,8 @@ class Reference:
             If it could not be factorized either, or has another shape or other names.
         """
         given = Given(reference, "reference", beside=beside)
-        prepared = prepare_whole(given, problem.dtype, problem.backend.name)
+        backend = problem.backend
+        prepared = prepare_whole(given, problem.dtype, backend.name, backend.device)
         if prepared.A.weights is not None:
             raise TypeError("reference is a masked array; all of it must be known")
         if prepared.shape != problem.shape:

@@ -40,6 +40,7 @@ def sweep(
     unknown: str = "refuse",
     dtype: Any = None,
     backend: str | None = None,
+    device: str | None = None,
     memory: int | None = None,
     keep: str = "best",
     store: str | os.PathLike[str] | None = None,
@@ -63,7 +64,7 @@ def sweep(
     reference : (m, n) array, optional
         What A should have been (the images without noise): ‖reference − W H‖_F is reported. Put
         into A's order where both have names, as for `nmf`.
-    W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend
+    W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend, device
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device, with A, a `reference` and the factors that
@@ -94,7 +95,7 @@ def sweep(
         For input that cannot be factorized, or a setting out of range; for something beside A
         whose names are not those of A.
     nmf_accel.BackendError
-        If the backend that was asked for cannot run on this machine.
+        If the backend that was asked for cannot run on this machine, or has no such device.
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged, or another process writes to it.
     Interrupted
@@ -111,7 +112,7 @@ def sweep(
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
     free = W_fixed is None and H_fixed is None
     how: dict[str, Any] = {"objective": runs[0].objective, "folds": runs[0].folds}
-    problem = prepare(given, dtype, backend, drop=free, **how)
+    problem = prepare(given, dtype, backend, device, drop=free, **how)
     problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed, given)
     settle(runs[0], problem)  # refuses what this problem does not allow
     truth = None if reference is None else Reference.of(reference, problem, given)

@@ -46,6 +46,7 @@ def compare(
     *,
     solvers: Iterable[str] = SOLVERS,
     backends: Iterable[str] | None = None,
+    device: str | None = None,
     dtype: Any = None,
     runs: int = 1,
     seconds: float = 2.0,
@@ -62,6 +63,8 @@ def compare(
         As for `nmf`; by default 'mu' and what 'auto' takes.
     backends : iterable of str, optional
         Which; by default all that there are, and the record of one that cannot run says why.
+    device : str, optional
+        As for `nmf`; a backend that has no such device cannot run.
     dtype : {'float64', 'float32'}, optional
         As for `nmf`.
     runs : int
@@ -80,7 +83,7 @@ def compare(
     ValueError, TypeError
         For input that cannot be factorized, or a setting out of range.
     nmf_accel.BackendError
-        If one of `backends` cannot run here.
+        If one of `backends` cannot run here, or has no such `device`.
 
     Examples
     --------
@@ -99,10 +102,10 @@ def compare(
     if runs > MOST_AT_ONCE:
         raise ValueError(f"runs is {runs}; at most {MOST_AT_ONCE:,} are measured at once")
     options = [Options(rank=rank, solver=solver) for solver in solvers]
-    asked = backends and [resolve(name, given.like, given.kind).name for name in backends]
+    asked = backends and [resolve(name, given.like, given.kind, device).name for name in backends]
     found: list[Timing | Contestant] = []
     for name in dict.fromkeys(asked or names()):
-        found += _contestants(given, name, dtype, options, runs)
+        found += _contestants(given, name, device, dtype, options, runs)
     contestants = [x for x in found if isinstance(x, Contestant)]
     with progress_bar(ROUNDS * len(contestants), progress) as bar:
         _take_turns(contestants, seconds, bar)
@@ -121,7 +124,12 @@ def _reached(one: Contestant, contestants: list[Contestant]) -> tuple[float, flo
 
 
 def _contestants(
-    given: Given, name: str, dtype: Any, options: list[Options], runs: int
+    given: Given,
+    name: str,
+    device: str | None,
+    dtype: Any,
+    options: list[Options],
+    runs: int,
 ) -> list[Timing | Contestant]:
     """The solvers on a backend, warmed up; or a record of why there is nothing to measure."""
     found = probe(name)
@@ -134,7 +142,8 @@ def _contestants(
     if not found.usable:
         return [Timing(not_measured=found.reason, **about)]
     try:
-        problem = prepare(given, dtype, name)
+        problem = prepare(given, dtype, name, device)
+        about["device"] = problem.backend.probe().device
         rates = Rates(problem)
         entries = [Contestant(problem, x, runs, rates, about) for x in options]
         # 'auto' may be one of the others.

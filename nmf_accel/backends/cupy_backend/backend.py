@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -20,6 +20,8 @@ from .kernels import KERNELS, elementwise
 from .sums import inner
 from .workspace import Workspaces
 
+CUDA = "cuda:"
+"""What goes before the number of a device in its name, as in PyTorch and JAX."""
 UNASKED = 20
 """Most cheap repeats without asking the device whether they are still needed."""
 
@@ -37,6 +39,14 @@ def block_entries(device: int) -> int:
 
 def _is_sparse(x: object) -> bool:
     return type(x).__module__.startswith("cupyx.scipy.sparse")
+
+
+def _entries(x: Any) -> Any:
+    """The array that holds the entries of `x`, a matrix or an array."""
+    if isinstance(x, Dense):
+        return x.array
+    x = x.matrix if isinstance(x, Sparse) else x
+    return x.data if _is_sparse(x) else x
 
 
 def _name_of_device() -> str:
@@ -68,19 +78,21 @@ class CupyBackend(Backend):
         cupy.cuda.runtime.getDeviceCount()  # raises without a driver or a device
         # Importable is not usable: try what the loop will. A product and a solution by cuBLAS, a
         # raw kernel and one that CuPy makes, cuSPARSE.
-        one = cupy.ones((1, 1, 1))
-        elementwise("multiply_divide")(one, self.matmul(one, one), one, 0.0, 0.0)
-        self.inner(one, one)
-        self.workspaces.here.blas.solve(one.copy(), one[0].copy())
-        self.synchronize(csr_matrix(one[0]) @ one[0])
-        return Probe(True, "", _name_of_device(), cupy.__version__, accelerated=True)
+        with self.scope():
+            one = cupy.ones((1, 1, 1))
+            elementwise("multiply_divide")(one, self.matmul(one, one), one, 0.0, 0.0)
+            self.inner(one, one)
+            self.workspaces.here.blas.solve(one.copy(), one[0].copy())
+            self.synchronize(csr_matrix(one[0]) @ one[0])
+            return Probe(True, "", _name_of_device(), cupy.__version__, accelerated=True)
 
     def probe(self) -> Probe:
         found = super().probe()
         if not found.usable:
             return found
         try:  # in a scope, that of the device where the data lies
-            return replace(found, device=_name_of_device())
+            with self.scope() if self.device else nullcontext():
+                return replace(found, device=_name_of_device())
         except RuntimeError:  # it was there when it was probed
             return found
 
@@ -101,17 +113,21 @@ class CupyBackend(Backend):
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         import cupy
 
-        entries: Any = x
-        if isinstance(x, Dense):
-            entries = x.array
-        elif isinstance(x, Sparse):
-            entries = x.matrix.data
-        elif _is_sparse(x):
-            entries = x.data
-        here: AbstractContextManager[Any] = (
-            entries.device if is_cupy_array(entries) else cupy.cuda.Device()
-        )
+        entries = _entries(x)
+        if is_cupy_array(entries):
+            there: AbstractContextManager[Any] = entries.device
+            return there
+        asked = None if self.device is None else int(self.device.removeprefix(CUDA))
+        here: AbstractContextManager[Any] = cupy.cuda.Device(asked)
         return here
+
+    def devices(self) -> list[str]:
+        import cupy
+
+        return [f"{CUDA}{k}" for k in range(cupy.cuda.runtime.getDeviceCount())]
+
+    def device_of(self, x: Any) -> str:
+        return f"{CUDA}{_entries(x).device.id}"
 
     def ascontiguous(self, x: Array) -> Array:
         import cupy

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from ...matrices import Dense, Partly, Seen, Side, Weighted
 from ...types import Array, Kernel, State, Step, Sum, add, once
 from ..base import LONGEST_CHUNK, Backend, Probe, Program
-from .device import chosen, device_of, here, on_device_of, without_preallocation
+from .device import (
+    chosen,
+    device_of,
+    here,
+    name_of,
+    on_device_of,
+    reached,
+    without_preallocation,
+)
 from .kernels import KERNELS
 from .loops import counted, repeated
 
@@ -54,7 +62,7 @@ class JaxBackend(Backend):
         import jax
 
         with without_preallocation():
-            device = jax.devices()[0]
+            device = self._asked or jax.devices()[0]
         found = Probe(True, "", version=jax.__version__, **_told_of(device))
         if not hasattr(jax, "enable_x64"):
             needs = f"needs jax >= 0.8, found {jax.__version__}; {self.install}"
@@ -63,7 +71,7 @@ class JaxBackend(Backend):
 
     def probe(self) -> Probe:
         found = super().probe()
-        if not found.usable or (device := chosen()) is None:
+        if not found.usable or (device := self._asked or chosen()) is None:
             return found
         return replace(found, **_told_of(device))  # in a scope: where the data lies
 
@@ -103,8 +111,20 @@ class JaxBackend(Backend):
         self.make_room()
         context = ExitStack()
         context.enter_context(jax.enable_x64(True))
-        context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x))
+        context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x, self._asked))
         return context
+
+    def devices(self) -> list[str]:
+        return list(reached())
+
+    def device_of(self, x: Any) -> str:
+        lies = device_of(x)
+        return "" if lies is None else name_of(lies)
+
+    @property
+    def _asked(self) -> Any:
+        """The device that was asked for, as JAX has it."""
+        return None if self.device is None else reached()[self.device]
 
     def asarray(self, x: Array, dtype: Any) -> Array:
         import jax

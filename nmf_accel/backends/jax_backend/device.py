@@ -56,11 +56,33 @@ def here() -> Any:
     return chosen() or jax.local_devices()[0]
 
 
-def on_device_of(x: Any) -> AbstractContextManager[Any]:
-    """The context in which new arrays are made where `x` lies."""
+def name_of(device: Any) -> str:
+    """What a device is called, as elsewhere: ``cuda:1``."""
+    name = str(device)  # of a GPU; a CPU's is another for each version of JAX
+    return f"cpu:{device.id}" if device.platform == "cpu" else name
+
+
+def reached() -> dict[str, Any]:
+    """The devices of this process by their names, those that JAX prefers first, and then the CPU's.
+
+    Of several processes, each has its own.
+    """
     import jax
 
-    device = device_of(x)
+    with without_preallocation():
+        first = jax.local_devices()
+        try:
+            host = jax.local_devices(backend="cpu")
+        except RuntimeError:  # a user may have left the CPU out, by JAX_PLATFORMS
+            host = []
+    return {name_of(device): device for device in (*first, *host)}
+
+
+def on_device_of(x: Any, asked: Any = None) -> AbstractContextManager[Any]:
+    """The context in which new arrays are made where `x` lies; of the host's, where was `asked`."""
+    import jax
+
+    device = device_of(x) if isinstance(x, jax.Array) else asked
     # Programs are compiled anew in another context: one that says nothing new is left out.
     if device is None or device == here():
         return nullcontext()

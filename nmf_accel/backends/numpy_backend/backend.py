@@ -74,6 +74,12 @@ class NumpyBackend(Backend):
     def can_accelerate(self) -> bool:
         return False
 
+    def devices(self) -> list[str]:
+        return ["cpu"]
+
+    def device_of(self, x: Any) -> str:
+        return "cpu"
+
     def owns(self, x: object) -> bool:
         return isinstance(x, np.ndarray)
 

@@ -10,7 +10,7 @@ from functools import partial
 import array_api_strict
 import numpy as np
 
-from nmf_accel.backends.base import Backend, Probe
+from nmf_accel.backends import Backend, Probe
 
 DEVICE = array_api_strict.Device("device1")
 HOST = array_api_strict.Device("CPU_DEVICE")

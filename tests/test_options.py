@@ -126,7 +126,7 @@ def test_options_are_given_by_name():
 
 def test_the_signature_of_nmf_is_the_declaration():
     parameters = inspect.signature(nmf).parameters
-    others = {"A", "W0", "H0", "dtype", "backend", "progress", "callback"}
+    others = {"A", "W0", "H0", "dtype", "backend", "device", "progress", "callback"}
     others |= {"missing", "weights", "zeros", "unknown", "W_fixed", "H_fixed"}
     assert [name for name in parameters if name not in others] == list(ALL)
     kinds, hints = get_type_hints(nmf), get_type_hints(Options)

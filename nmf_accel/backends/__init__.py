@@ -4,7 +4,8 @@ Another one is a `Backend` subclass and a line in `BACKENDS`, or, in a package o
 point of the group ``nmf_accel.backends``.
 """
 
-from .base import Backend, Probe
+from .base import Backend
+from .probes import Probe
 from .registry import (
     AUTO,
     BACKENDS,

@@ -10,7 +10,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, cast
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
 from ..types import Array, Kernel, State, Step, Sum, add, once
 from . import forks
+from .probes import Probe
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
@@ -33,32 +34,6 @@ Moving = Callable[[Array, Any], tuple[Array, Any]]
 
 Program = Callable[[State, int, int | None], tuple[State, Array]]
 """`Backend.iterate` of a state, a count and `record_every`; all else is settled."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What is known of a backend on this machine.
-
-    Attributes
-    ----------
-    usable : bool
-        Whether a factorization can run on it here and now.
-    reason : str
-        Why not, and what to do about it; empty when usable.
-    device : str
-        What it would run on.
-    version : str
-        Version of the array library; empty when it is not installed.
-    accelerated : bool
-        Whether the device is a GPU or another accelerator. So it stays in a process that was forked
-        when the backend was at work, where it is not usable.
-    """
-
-    usable: bool
-    reason: str = ""
-    device: str = ""
-    version: str = ""
-    accelerated: bool = False
 
 
 class Backend(ABC):

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from ..matrices import Raw, RawDense
-from .base import Backend, Probe
+from .base import Backend
+from .probes import Probe
 
 GROUP = "nmf_accel.backends"
 VARIABLE = "NMF_ACCEL_BACKEND"
@@ -135,7 +136,9 @@ def resolve(
             f"pass a NumPy array, or leave backend out to run on {home}"
         )
     device = device or os.environ.get(DEVICE_VARIABLE) or None
-    backend = _usable(_automatic(kind, device) if asked == AUTO else asked)
+    if asked == AUTO:
+        asked = _automatic(kind) if device is None else _reaching(device, kind)
+    backend = _usable(asked)
     if kind not in backend.kinds:
         able = [name for name, other in _loaded(names()) if kind in other.kinds]
         raise BackendError(
@@ -180,27 +183,34 @@ def owner(x: object) -> str | None:
     return next((name for name, backend in _loaded(names()) if backend.owns(x)), None)
 
 
-def _automatic(kind: type[Raw], device: str | None) -> str:
+def _automatic(kind: type[Raw]) -> str:
     """A usable GPU if there is one, the first in the table; else NumPy.
 
-    Also a GPU that a fork has made unusable, to be refused: NumPy would be a silent change. Where a
-    device is asked for, the first that reaches it, with NumPy before others on the host.
+    Also a GPU that a fork has made unusable, to be refused: NumPy would be a silent change.
     """
     for name, backend in _loaded(BACKENDS):
         if kind in backend.kinds and backend.can_accelerate():
             found = probe(name)
-            if found.accelerated and (not found.usable or _reaches(backend, device)):
+            if found.accelerated:
                 return name
-    able = [(n, x) for n, x in _loaded(names()) if kind in x.kinds and probe(n).usable]
-    for name, backend in able:
-        if _reaches(backend, device):
-            return name
-    reached = "; ".join(f"{name} has {', '.join(x.devices()) or 'none'}" for name, x in able)
-    raise BackendError(f"no backend reaches device {device!r}: {reached}")
+    return "numpy"
 
 
-def _reaches(backend: Backend, device: str | None) -> bool:
-    return device is None or backend.called(device) is not None
+def _reaching(device: str, kind: type[Raw]) -> str:
+    """The first in the table that reaches a device.
+
+    Raises
+    ------
+    BackendError
+        If there is none.
+    """
+    reached = []
+    for name, backend in _loaded(names()):
+        if kind in backend.kinds and probe(name).usable:
+            if backend.called(device) is not None:
+                return name
+            reached.append(f"{name} has {', '.join(backend.devices()) or 'no choice'}")
+    raise BackendError(f"no backend reaches device {device!r}: {'; '.join(reached)}")
 
 
 def _usable(name: str) -> Backend:

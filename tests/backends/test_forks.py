@@ -103,9 +103,9 @@ class Driven(type(backends.get("numpy"))):
 def elsewhere(monkeypatch):
     """A call of that puts this process into the place of a child."""
     monkeypatch.setattr(registry, "BACKENDS", {"driven": f"{__name__}:Driven", **registry.BACKENDS})
-    registry.get.cache_clear()
+    registry._made.cache_clear()
     yield lambda: monkeypatch.setattr(os, "getpid", lambda: -1)
-    registry.get.cache_clear()
+    registry._made.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["driven", "auto"])

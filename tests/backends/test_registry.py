@@ -11,8 +11,7 @@ from scipy.sparse import csr_array
 from strict_backend import DEVICE, StrictBackend
 
 from nmf_accel import BackendError, backends, nmf
-from nmf_accel.backends import registry
-from nmf_accel.backends.base import Probe
+from nmf_accel.backends import Probe, registry
 
 A = np.array([[1.0, 2.0], [3.0, 4.0]])
 GPU = Probe(True, device="a GPU", version="1", accelerated=True)

@@ -32,13 +32,14 @@ def run(*args, status=0):
 class TestBackends:
     def test_a_table_of_all(self):
         header, *rows = run("backends").splitlines()
-        assert header.split() == ["backend", "usable", "version", "device"]
+        assert header.split() == ["backend", "usable", "version", "device", "--device"]
         assert [row.split()[0] for row in rows[:4]] == backends.names()
         for row in rows[:4]:
             found = backends.probe(row.split()[0])
             assert row.split()[1] == ("yes" if found.usable else "no")
             assert found.reason in row
             assert found.device in row
+            assert ", ".join(backends.get(row.split()[0]).devices() if found.usable else []) in row
         chosen, *solver = rows[-3:]
         assert chosen.startswith(f"auto picks {backends.resolve('auto').name}")
         for row, dtype in zip(solver, ("float64", "float32"), strict=True):

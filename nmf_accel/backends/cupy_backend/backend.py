@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step, once
-from ..base import Backend, Probe, Program
+from ..base import Backend, Program
+from ..probes import Probe
 from .graphs import Captured, NotCapturableError, Replaying
 from .kernels import KERNELS, elementwise
 from .sums import inner

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ...matrices import Dense, Partly, Seen, Side, Weighted
 from ...types import Array, Kernel, State, Step, Sum, add, once
-from ..base import LONGEST_CHUNK, Backend, Probe, Program
+from ..base import LONGEST_CHUNK, Backend, Program
+from ..probes import Probe
 from .device import (
     chosen,
     device_of,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ...callers import warn_caller
 from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, Kernel, State, Step
-from ..base import Backend, Moving, Probe
+from ..base import Backend, Moving
+from ..probes import Probe
 from . import columns, folded, runs, shared, threads, walk, ways
 from .kernels import KERNELS
 

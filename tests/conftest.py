@@ -34,13 +34,40 @@ settings.load_profile("suite")
 # NumPy does: of the tests on CuPy these are a GPU's alone.
 ONLY_A_DEVICE_KNOWS = {"punks", "punk_oracle", "punk_run"}
 
+LONG = re.compile(
+    # On the stand-in, and some on array-api-strict, where each of these takes half a minute.
+    r"test_a_sweep_is_its_single_runs\[cupy-hals-5\]"
+    r"|test_in_float32_momentum_lasts_near_convergence\[(cupy|strict)\]"
+    r"|test_an_exact_fit_is_reached\[cupy\]"
+    r"|test_a_run_of_a_sweep_is_a_run_alone\[(cupy|strict)-5\]"
+    r"|test_extrapolated_they_give_what_single_launches_give\[10\]"
+    r"|test_with_penalties_the_objective_never_rises\[(cupy|strict)\]"
+    r"|test_float32\[cupy-hals-5\]"
+    r"|test_the_pair_is_feasible_and_its_error_is_the_one_that_was_recorded\[cupy-5-float32\]"
+    # A thousand iterations of 500 CryptoPunks at rank 256, for each backend; ranks 16 and 64 stay.
+    r"|test_punks_in_float64\[.*-256\]"
+    r"|test_errors_are_the_residuals_on_punks\[(jax-256-.*|torch-256-.*|numpy-256-float32)\]"
+)
+"""Of tests of many cases those that take long and show little more than the others: ``--whole``."""
+
+
+def pytest_addoption(parser):
+    """Add the option that asks for all tests."""
+    parser.addoption("--whole", action="store_true", help="also the cases that take long")
+
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out of the stand-in's tests what only a device can answer."""
+    """Leave out of the stand-in's tests what only a device can answer, and what takes long."""
+    out = []
     if str(STANDIN) in sys.path:
-        out = [item for item in items if ONLY_A_DEVICE_KNOWS & set(item.fixturenames)]
+        out += [item for item in items if ONLY_A_DEVICE_KNOWS & set(item.fixturenames)]
+    on_gpu = config.getoption("markexpr") == "gpu"
+    if not (config.getoption("whole") or on_gpu):
+        out += [item for item in items if LONG.fullmatch(item.name)]
+    if out:
+        left = set(map(id, out))
         config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in out]
+        items[:] = [item for item in items if id(item) not in left]
 
 
 VARIANTS = [("mu", 1), ("mu", 10), ("hals", 1), ("hals", 5), ("bpp", 1), ("apg", 10)]

@@ -6,7 +6,7 @@ from .datasets import read
 from .factorize import nmf
 from .projection import project
 from .results import Factorization, Interrupted
-from .sweeps import StoreError, SweepResult, sweep
+from .sweeps import StoreError, SweepResult, WorkerError, Workers, sweep
 
 __all__ = [
     "BackendError",
@@ -14,6 +14,8 @@ __all__ = [
     "Interrupted",
     "StoreError",
     "SweepResult",
+    "WorkerError",
+    "Workers",
     "__version__",
     "nmf",
     "project",

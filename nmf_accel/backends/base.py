@@ -147,6 +147,13 @@ class Backend(ABC):
         """The context of work on the host whose products take about so many operations each."""
         return nullcontext()
 
+    def at_most(self, several: int) -> AbstractContextManager[Any]:
+        """The context of work that takes at most so many threads of the host, where it can be told.
+
+        Threads of one process may be in it side by side.
+        """
+        return nullcontext()
+
     def asarray(self, x: Array, dtype: Any) -> Array:
         """`x`, from the host or from this library, on the device; not copied if it is there."""
         found: Array = self.xp.asarray(x, dtype=dtype)

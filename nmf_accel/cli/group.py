@@ -10,7 +10,7 @@ import click
 from .._version import __version__
 from ..backends import BackendError
 from ..datasets import DatasetError
-from ..sweeps import StoreError
+from ..sweeps import StoreError, WorkerError
 from . import signals
 from .bench import bench
 from .data import data
@@ -19,7 +19,10 @@ from .machine import backends, verify
 from .study import study
 from .sweep import merge_command, show, sweep_command
 
-REFUSALS = (ValueError, TypeError, FloatingPointError, BackendError, DatasetError, StoreError)
+REFUSALS = (
+    *(ValueError, TypeError, FloatingPointError),
+    *(BackendError, DatasetError, StoreError, WorkerError),
+)
 
 
 class DiskError(click.ClickException):

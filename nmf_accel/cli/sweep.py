@@ -30,6 +30,7 @@ from .options import (
 )
 from .reading import echo_taken, read_source, reading_options, taken
 from .tables import echo_table, printable
+from .workers import workers_for, workers_options
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -96,6 +97,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @known_options
 @dtype_option
 @backend_options
+@workers_options
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
 @declared_option("keep", KEPT)
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
@@ -107,6 +109,8 @@ def sweep_command(
     n_images: int | None,
     sigma: float,
     noise_seed: int,
+    processes: int | None,
+    dask: str | None,
     progress: bool | None,
     out: Path,
     as_json: bool,
@@ -125,9 +129,11 @@ def sweep_command(
         reference = data.A
     show = sys.stderr.isatty() if progress is None else progress
     try:
-        result = sweep(
-            noisy, ranks, reference=reference, store=out, about=about, progress=show, **options
-        )
+        with workers_for(processes, dask) as workers:
+            if workers and not as_json:
+                click.echo(f"on {workers}")
+            options |= {"reference": reference, "executor": workers, "about": about}
+            result = sweep(noisy, ranks, store=out, progress=show, **options)
         draw(Store.read(out))
     except Interrupted as stop:
         done = len(stop.result.table)

@@ -16,7 +16,7 @@ from ..intake import Given, prepare
 from ..options import COMMON
 from ..progress import Part, Progress
 from ..results import Factorization
-from ..sweeps import Packing, Sweep, planned_runs, readable
+from ..sweeps import Here, Packing, Sweep, planned_runs, readable
 from .settings import StudySettings
 
 
@@ -61,7 +61,7 @@ class Runs:
         given = Given(A)
         problem = prepare(given, settings.dtype, settings.backend, settings.device)
         options = {**settings.run_options, "check_every": 1}  # every error is recorded
-        sweep = Sweep(given, planned_runs(ranks, [seed], options), Packing(problem), "all")
+        sweep = Sweep(given, planned_runs(ranks, [seed], options), Here(Packing(problem)), "all")
         whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)
         bar = Part(self.progress, whole / sweep.cost(sweep.plan))
         with self._kept(sweep, name):
@@ -94,7 +94,7 @@ class Runs:
             if readable(path):
                 found = Factorization.load(path)
                 if all(found.settings.get(key) == value for key, value in same.items()):
-                    sweep.take_in([found])
+                    sweep.take_in(sweep.place.measured([found]))
 
     def __repr__(self) -> str:
         return f"<Runs of {self.settings.dataset}, in {self.folder}>"

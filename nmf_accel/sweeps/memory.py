@@ -15,18 +15,25 @@ def kept_bytes(problem: Problem, runs: Iterable[Options]) -> int:
 
 
 def runs_per_batch(
-    problem: Problem, run: Options, count: int, memory: int | None, beside: int = 0, kept: int = 0
+    problem: Problem,
+    run: Options,
+    count: int,
+    memory: int | None,
+    beside: int = 0,
+    kept: int = 0,
+    sharing: int = 1,
 ) -> int:
     """How many of `count` runs like one go into each batch; few batches, about equal.
 
-    `beside` are bytes that are taken beside A already, `kept` those that results will take.
+    `beside` are bytes that are taken beside A already, `kept` those that results will take. Of
+    what is free as many as are `sharing` it have a part each.
 
     Raises
     ------
     ValueError
         If not even one run fits into `memory` beside the data.
     """
-    free = int(0.8 * problem.backend.free_memory()) if memory is None else memory
+    free = int(0.8 * problem.backend.free_memory() / sharing) if memory is None else memory
     free -= kept
     if memory is not None:
         free -= problem.A.nbytes + beside

@@ -28,12 +28,15 @@ class Packing:
         Bytes of these that are taken already, beside A: by a reference.
     kept : int
         Bytes of these that results will take.
+    sharing : int
+        How many processes divide what is free among themselves.
     """
 
     problem: Problem
     memory: int | None = None
     beside: int = 0
     kept: int = 0
+    sharing: int = 1
 
     def cost(self, run: Options) -> float:
         """Operations of a run, if it goes on to its last iteration."""
@@ -92,7 +95,13 @@ class Packing:
         for rank in dict.fromkeys(run.rank for run in missing):
             runs = [run for run in missing if run.rank == rank]
             size = runs_per_batch(
-                self.problem, runs[0], len(runs), self.memory, self.beside, self.kept
+                self.problem,
+                runs[0],
+                len(runs),
+                self.memory,
+                self.beside,
+                self.kept,
+                self.sharing,
             )
             for k in range(0, len(runs), size):
                 yield runs[k : k + size], size

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import Executor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Unpack
 
 from ..callers import warn_caller
-from ..core import Problem, record, settle
-from ..intake import Given, fingerprint, hold, prepare
+from ..core import Problem, record
+from ..intake import Given, fingerprint
 from ..options import COMMON, Option, OptionKeywords, Options, choice
 from ..progress import BAR, Progress, progress_bar
 from ..results import Factorization, Interrupted
+from .elsewhere import Elsewhere
+from .here import Finished, Here
 from .memory import kept_bytes
 from .packing import Packing
 from .plan import planned_runs
-from .reference import Reference
 from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
 from .table import SweepResult
+from .work import Work
+from .workers import WorkerError, Workers
 
 KEPT = choice("best", "Whose factors are kept.", KEEP)
 MEMORY = Option(None, "Most bytes to take.", float, "a finite number of bytes", low=0)
@@ -42,6 +45,7 @@ def sweep(
     backend: str | None = None,
     device: str | None = None,
     memory: int | None = None,
+    executor: Executor | Workers | None = None,
     keep: str = "best",
     store: str | os.PathLike[str] | None = None,
     about: dict[str, Any] | None = None,
@@ -68,7 +72,14 @@ def sweep(
         As for `nmf`.
     memory : int, optional
         Most bytes that the sweep may take on the device, with A, a `reference` and the factors that
-        are kept; by default 80 % of what is free.
+        are kept; by default 80 % of what is free. With an `executor`, that each worker may take,
+        without what is kept; by default its part of 80 % of what is free where it is, workers of
+        one machine having equal parts.
+    executor : concurrent.futures.Executor or Workers, optional
+        Whose workers compute batches, one thread each, instead of this process: Dask's
+        ``client.get_executor()``, a ``ProcessPoolExecutor``, mpi4py's ``MPIPoolExecutor``, …
+        (``docs/machines.md``). A goes to each worker once; the folder stays with the caller. With
+        `Workers`, how many there are and how many threads each takes.
     keep : {'best', 'all', 'none'}
         Whose factors are kept: the best run's of each rank, all, or none.
     store : path, optional
@@ -98,8 +109,12 @@ def sweep(
         If the backend that was asked for cannot run on this machine, or has no such device.
     nmf_accel.StoreError
         If the folder holds another sweep, or is damaged, or another process writes to it.
+    nmf_accel.WorkerError
+        If a worker of the `executor` is lost, has another version of the library, or what it needs
+        cannot be sent to it; it holds the finished runs.
     Interrupted
-        A KeyboardInterrupt that holds the finished runs, on Ctrl-C.
+        A KeyboardInterrupt that holds the finished runs, on Ctrl-C. Batches that workers have not
+        begun are cancelled.
 
     Warns
     -----
@@ -109,24 +124,37 @@ def sweep(
     KEPT.checked("keep", keep)
     memory = None if memory is None else int(MEMORY.checked("memory", memory))
     runs = planned_runs(ranks, seeds, options)
+    workers = None if executor is None else Workers.of(executor)
     given = Given(A, missing=missing, weights=weights, zeros=zeros, unknown=unknown)
-    free = W_fixed is None and H_fixed is None
-    how: dict[str, Any] = {"objective": runs[0].objective, "folds": runs[0].folds}
-    problem = prepare(given, dtype, backend, device, drop=free, **how)
-    problem = hold(problem, {run.rank for run in runs}, W_fixed, H_fixed, given)
-    settle(runs[0], problem)  # refuses what this problem does not allow
-    truth = None if reference is None else Reference.of(reference, problem, given)
+    work = Work(
+        given,
+        runs[0],
+        frozenset(run.rank for run in runs),
+        reference=reference,
+        W_fixed=W_fixed,
+        H_fixed=H_fixed,
+        dtype=dtype,
+        backend=backend,
+        device=device,
+        memory=memory,
+        keep=keep,
+    )
+    problem, truth = work.prepared()
     # A folder takes what is kept; and so does the host, of what a device has made of its matrix.
     stay = store is None and problem.backend.name == (given.library or "numpy")
     kept = kept_bytes(problem, wanted_of(runs, keep)) if stay else 0
-    packing = Packing(problem, memory, truth.A.nbytes if truth else 0, kept)
-    whole = Sweep(given, runs, packing, keep, truth)
+    place = Here(Packing(problem, memory, truth.A.nbytes if truth else 0, kept), truth)
+    if workers is not None:
+        place = Elsewhere.of(place, work, workers)
+    whole = Sweep(given, runs, place, keep)
     folder = nullcontext() if store is None else whole.kept_in(store, about or {})
     with folder, progress_bar(whole.cost(whole.missing), progress, bar_format=BAR) as bar:
         try:
             return whole.run(bar)
         except KeyboardInterrupt:
             raise whole.interrupted() from None
+        except WorkerError as error:
+            raise whole.without(error) from error.__cause__
 
 
 def wanted_of(runs: list[Options], keep: str) -> list[Options]:
@@ -146,37 +174,36 @@ class Sweep:
         The data.
     plan : list of Options
         All its runs.
-    packing : Packing
+    place : Here
+        Where they are computed.
     keep : {'best', 'all', 'none'}
-    reference : Reference, optional
     result : SweepResult
         What there is so far.
     """
 
     given: Given
     plan: list[Options]
-    packing: Packing
+    place: Here
     keep: str
-    reference: Reference | None = None
     result: SweepResult = field(default_factory=lambda: SweepResult([]))
 
     @property
     def problem(self) -> Problem:
         """The data, made ready."""
-        return self.packing.problem
+        return self.place.problem
 
     @property
     def settings(self) -> Row:
         """What all its runs have in common, matrices by their fingerprints."""
         options, fixed = asdict(self.plan[0]), self.problem.fixed
-        names = self.given.labels.fingerprint
+        names, reference = self.given.labels.fingerprint, self.place.reference
         held = {"W_fixed": fixed.W, "H_fixed": fixed.H}
         return {
             **{name: options[name] for name in COMMON},
             "dtype": self.problem.dtype.name,
             "keep": self.keep,
             "data": self.given.fingerprint,
-            "reference": self.reference and self.reference.given.fingerprint,
+            "reference": reference and reference.given.fingerprint,
             **{name: fingerprint(x) for name, x in held.items() if x is not None},
             **({} if names is None else {NAMES: names}),
         }
@@ -184,7 +211,7 @@ class Sweep:
     @contextmanager
     def kept_in(self, path: str | os.PathLike[str], about: dict[str, Any]) -> Iterator[None]:
         """Keep the runs in a folder meanwhile, and take over those that it has."""
-        about = {**record(self.plan[0], self.problem), **about}
+        about = {**record(self.plan[0], self.problem), **self.place.about, **about}
         with Store.open(path, self.settings, about) as store:
             store.look()
             self.result = SweepResult(list(store.rows), store=store)
@@ -216,7 +243,7 @@ class Sweep:
 
     def cost(self, runs: Iterable[Options]) -> float:
         """Operations of some runs, if they go on to their last iterations."""
-        return sum(map(self.packing.cost, runs))
+        return sum(map(self.place.cost, runs))
 
     def run(self, bar: Progress, label: str = "") -> SweepResult:
         """Do what is missing; `label` goes before what the bar says."""
@@ -225,46 +252,51 @@ class Sweep:
             # factors of what is may be lost as well.
             while missing := self.missing:
                 self._tell(missing)
-                for results in self.packing.run(missing, bar, label):
-                    self.take_in(results)
-                    del results  # or the next batch would run beside them
+                with closing(self.place.run(missing, bar, label)) as batches:
+                    for finished in batches:
+                        self.take_in(finished)
+                        del finished  # or the next batch would run beside them
         self.result.table.sort(key=key_of)
         return self.result
 
     def interrupted(self) -> Interrupted:
         """What Ctrl-C leaves: the finished runs, of which a folder knows best."""
+        result = self._finished
+        done = len(result.table)
+        return Interrupted(result, f"interrupted after {done} of {len(self.plan)} runs")
+
+    def without(self, error: WorkerError) -> WorkerError:
+        """What a worker that is lost leaves: likewise."""
+        result = self._finished
+        kept = "in its result" if result.store is None else f"in {result.store.path}"
+        found = WorkerError(
+            f"{error}; {len(result.table)} of {len(self.plan)} runs are finished, and {kept}"
+            + ("" if result.store is None else ": the same command does the rest")
+        )
+        found.result = result
+        return found
+
+    @property
+    def _finished(self) -> SweepResult:
+        """The finished runs, in their order."""
         result = self.result
         if result.store is not None:
             store = Store.read(result.store.path)
             result = SweepResult(store.rows, store=store, skipped=result.skipped)
         result.table.sort(key=key_of)
-        done = len(result.table)
-        return Interrupted(result, f"interrupted after {done} of {len(self.plan)} runs")
+        return result
 
-    def take_in(self, results: list[Factorization]) -> None:
+    def take_in(self, finished: list[Finished]) -> None:
         """Keep what is to be kept of finished runs."""
-        rows = [self._row(result) for result in results]
+        rows = [row for row, _ in finished]
         new = set(map(key_of, rows))
         wanted = KEEP[self.keep]([*(x for x in self.result.table if key_of(x) not in new), *rows])
         kept = {
             key_of(row): self._to_caller(result)
-            for row, result in zip(rows, results, strict=True)
-            if key_of(row) in wanted
+            for row, result in finished
+            if result is not None and key_of(row) in wanted
         }
         self.result.add(rows, kept, wanted)
-
-    def _row(self, result: Factorization) -> Row:
-        """The line of a run."""
-        summary = result.summary()
-        names = ("rank", "seed", "error", "relative_error", "iterations", "converged")
-        return {
-            **{name: summary[name] for name in names},
-            "held_out": _finite(summary["held_out"]),
-            "reference_error": None
-            if self.reference is None
-            else _finite(self.reference.error(result)),
-            **{name: summary[name] for name in ("stopped_because", "seconds", "backend", "device")},
-        }
 
     def _to_caller(self, result: Factorization) -> Factorization:
         """The factorization with its factors of the kind of A, and its names."""
@@ -272,8 +304,3 @@ class Sweep:
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self.plan)} runs, {len(self.missing)} of them to do>"
-
-
-def _finite(measure: float | None) -> float | None:
-    """A measure, or None where it is no number that a table can hold."""
-    return measure if measure is None or math.isfinite(measure) else None

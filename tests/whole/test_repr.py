@@ -15,7 +15,7 @@ from nmf_accel.stopping import STOPS
 from nmf_accel.study import Runs, StudySettings, study_denoising, study_images, study_properties
 from nmf_accel.study.report import Results
 from nmf_accel.study.tables import Table
-from nmf_accel.sweeps import Packing, Sweep, planned_runs
+from nmf_accel.sweeps import Here, Packing, Sweep, planned_runs
 from nmf_accel.verify import Check
 
 
@@ -56,7 +56,7 @@ def objects(tmp_path_factory):
         swept.best(2),
         sweep(A, [2], 2, max_iter=2, backend="numpy"),
         Packing(problem),
-        Sweep(given, runs, Packing(problem), "best"),
+        Sweep(given, runs, Here(Packing(problem)), "best"),
         datasets.load("sprites", 9),
         datasets.NAMED["sprites"],
         *LOSSES.values(),

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, cast
@@ -83,6 +83,9 @@ class NumpyBackend(Backend):
 
     def owns(self, x: object) -> bool:
         return isinstance(x, np.ndarray)
+
+    def at_most(self, several: int) -> AbstractContextManager[Any]:
+        return threads.at_most(several)
 
     def asarray(self, x: Array, dtype: Any) -> NDArray[Any]:
         x = np.asarray(x, dtype=dtype)

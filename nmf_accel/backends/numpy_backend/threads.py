@@ -21,6 +21,8 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
+_limiting = Lock()
+_limits: list[Any] = []  # an entry for each that asks for one; the first has it, if it is one
 _alone = RLock()
 _held: list[tuple[int, int]] = []  # how many BLAS would have, and has, for each time it is held
 _turns: ContextVar[Lock | None] = ContextVar("turns", default=None)
@@ -69,6 +71,24 @@ def hold(several: int = 1) -> Iterator[bool]:
     finally:
         _held.pop()
         _alone.release()
+
+
+@contextmanager
+def at_most(several: int) -> Iterator[None]:
+    """Within, there are at most so many threads, of BLAS and so of ours.
+
+    Of those that ask for that side by side, the first is heard until the last is done: it would
+    else give BLAS what it had before, while others are at work.
+    """
+    with _limiting:
+        needed = not _limits and several < available()
+        _limits.append(_blas().limit(limits=several) if needed else None)
+    try:
+        yield
+    finally:
+        with _limiting:
+            if (limit := _limits.pop()) is not None:
+                limit.restore_original_limits()
 
 
 def _alone_too() -> None:
@@ -136,8 +156,11 @@ def parts(start: int, stop: int, count: int) -> list[slice]:
 
 def _begin_anew() -> None:
     """In a child process: it has no threads but one, whatever others of its parent were at."""
-    global _alone
-    _alone = RLock()
+    global _alone, _limiting
+    _alone, _limiting = RLock(), Lock()
+    for limit in filter(None, _limits):
+        limit.restore_original_limits()
+    _limits.clear()
     if kept := _kept.get():
         kept.clear()  # it was forked within a call, and the threads of that are not here
     if _held:

@@ -1,0 +1,67 @@
+"""Options of a command whose runs others compute: processes of its own, or a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ..sweeps import Workers, processes
+
+PATIENCE = 5
+"""Seconds to wait for a scheduler."""
+
+
+def workers_options(command: Any) -> Any:
+    """Who computes, if not this process."""
+    for option in (
+        click.option(
+            "--dask", metavar="ADDRESS", help="Let a Dask cluster compute: tcp://host:8786."
+        ),
+        click.option(
+            "--processes",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Let so many processes compute, with one thread each.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def workers_for(processes_: int | None, dask: str | None) -> Iterator[Workers | None]:
+    """Those that the options ask for.
+
+    Raises
+    ------
+    click.UsageError
+        If both are asked for, or there is no such scheduler.
+    """
+    if processes_ and dask:
+        raise click.UsageError("--processes and --dask exclude each other: take one")
+    if processes_:
+        with processes(processes_) as pool:
+            yield Workers(pool)
+    elif dask:
+        with _client(dask) as client:
+            yield Workers.of(client.get_executor(retries=2))
+    else:
+        yield None
+
+
+def _client(address: str) -> Any:
+    """A client of a Dask scheduler."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise click.UsageError("--dask needs Dask: pip install 'nmf-accel[dask]'") from None
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:  # also TimeoutError
+        said = str(error).splitlines()[0]
+        raise click.UsageError(
+            f"no Dask scheduler answers at {address} ({said}); start one by 'dask scheduler'"
+        ) from None

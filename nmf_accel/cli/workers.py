@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,12 +57,18 @@ def _client(address: str) -> Any:
     """A client of a Dask scheduler."""
     try:
         from distributed import Client
+        from distributed.comm import connect
     except ImportError:
         raise click.UsageError("--dask needs Dask: pip install 'nmf-accel[dask]'") from None
+
+    async def knock() -> None:
+        (await connect(address, timeout=PATIENCE)).abort()
+
     try:
-        return Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:  # also TimeoutError
+        asyncio.run(knock())  # a client that reaches nobody takes 10 s to give up
+    except Exception as error:  # noqa: BLE001  who listens there may be no scheduler at all
         said = str(error).splitlines()[0]
         raise click.UsageError(
             f"no Dask scheduler answers at {address} ({said}); start one by 'dask scheduler'"
         ) from None
+    return Client(address, timeout=PATIENCE, set_as_default=False)

@@ -18,7 +18,7 @@ CALLERS = {
 """Signals that a terminal or a scheduler sends to all processes alike, and the caller heeds."""
 
 
-class Processes(ProcessPoolExecutor):
+class ProcessPool(ProcessPoolExecutor):
     """A pool whose processes leave signals to the caller."""
 
     def submit(self, *task: Any, **arguments: Any) -> Future[Any]:
@@ -40,7 +40,7 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     What they are at is given up where an exception leaves the context, or the caller is killed.
     """
     heard, held = Pipe(duplex=False)  # of which only this process has the end to write to
-    pool = Processes(count, get_context("spawn"), initializer=_end_with, initargs=(heard,))
+    pool = ProcessPool(count, get_context("spawn"), initializer=_end_with, initargs=(heard,))
     with heard, held:
         try:
             yield pool

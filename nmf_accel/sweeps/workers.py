@@ -99,7 +99,8 @@ class Workers:
 
     def __str__(self) -> str:
         each = "one thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.slots} workers of {self.name}, {each} each"
+        several = "" if self.slots == 1 else "s"
+        return f"{self.slots} worker{several} of {self.name}, {each} each"
 
 
 class DaskWorkers(Workers):

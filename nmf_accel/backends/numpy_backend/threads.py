@@ -6,6 +6,7 @@ thread multiplies with a sparse matrix. What ours do instead, `ways` tells.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +22,9 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
-_limiting = Lock()
-_limits: list[Any] = []  # an entry for each that asks for one; the first has it, if it is one
 _alone = RLock()
 _held: list[tuple[int, int]] = []  # how many BLAS would have, and has, for each time it is held
+_most: ContextVar[float] = ContextVar("most", default=math.inf)
 _turns: ContextVar[Lock | None] = ContextVar("turns", default=None)
 _kept: ContextVar[dict[int, ThreadPoolExecutor] | None] = ContextVar("kept", default=None)
 
@@ -40,6 +40,11 @@ def tells() -> bool:
 
 
 def available() -> int:
+    """Threads that we may use: BLAS's, or those it might if it were not held; see `at_most`."""
+    return int(min(_free(), _most.get()))
+
+
+def _free() -> int:
     """Threads that BLAS may use, or might if it were not held; the cores if it does not say."""
     for free, _ in _held:
         return free
@@ -55,7 +60,7 @@ def cores() -> int:
 @contextmanager
 def hold(several: int = 1) -> Iterator[bool]:
     """BLAS held to so many threads; False, all as it is, where another thread of ours holds it."""
-    free = available()
+    free = _free()
     if not _held and several >= free:
         yield True
         return
@@ -75,20 +80,12 @@ def hold(several: int = 1) -> Iterator[bool]:
 
 @contextmanager
 def at_most(several: int) -> Iterator[None]:
-    """Within, there are at most so many threads, of BLAS and so of ours.
+    """Within, we use at most so many threads, and so does BLAS.
 
-    Of those that ask for that side by side, the first is heard until the last is done: it would
-    else give BLAS what it had before, while others are at work.
+    Beside another thread of the process that holds BLAS, it is so in iterations, once that is done.
     """
-    with _limiting:
-        needed = not _limits and several < available()
-        _limits.append(_blas().limit(limits=several) if needed else None)
-    try:
+    with within(_most, several), hold(several):
         yield
-    finally:
-        with _limiting:
-            if (limit := _limits.pop()) is not None:
-                limit.restore_original_limits()
 
 
 def _alone_too() -> None:
@@ -156,15 +153,12 @@ def parts(start: int, stop: int, count: int) -> list[slice]:
 
 def _begin_anew() -> None:
     """In a child process: it has no threads but one, whatever others of its parent were at."""
-    global _alone, _limiting
-    _alone, _limiting = RLock(), Lock()
-    for limit in filter(None, _limits):
-        limit.restore_original_limits()
-    _limits.clear()
+    global _alone
+    _alone = RLock()
     if kept := _kept.get():
         kept.clear()  # it was forked within a call, and the threads of that are not here
     if _held:
-        _blas().limit(limits=available())
+        _blas().limit(limits=_free())
         _held.clear()
 
 

@@ -1,0 +1,450 @@
+"""Runs that workers compute are those of a local sweep, whatever a sweep is asked for.
+
+The workers are threads here that are handed pickles, as other processes are; those are in
+`test_processes` and `test_dask`.
+"""
+
+import pickle
+import re
+import signal
+import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from conftest import assert_parity
+
+from nmf_accel import Interrupted, WorkerError, Workers, backends, sweep
+from nmf_accel.backends.numpy_backend import threads
+from nmf_accel.core.loop import Loop
+from nmf_accel.intake import Given, prepare
+from nmf_accel.options import Options
+from nmf_accel.progress import Progress
+from nmf_accel.sweeps import Here, Packing, Store, elsewhere, work
+from nmf_accel.sweeps.elsewhere import Elsewhere, Traffic
+from nmf_accel.sweeps.memory import runs_per_batch
+
+rng = np.random.default_rng(0)
+A = rng.gamma(0.5, 1, (30, 4)) @ rng.gamma(0.5, 1, (4, 24)) + 0.1 * rng.random((30, 24))
+RUN = {"max_iter": 30, "backend": "numpy"}
+
+
+class ByPost(ThreadPoolExecutor):
+    """Threads to which all that is asked, and by which all that is answered, goes pickled."""
+
+    def submit(self, function, *arguments):
+        posted = pickle.dumps((function, arguments))
+        return super().submit(self.work, posted, [type(x).__name__ for x in arguments])
+
+    def work(self, posted, names):
+        function, arguments = pickle.loads(posted)
+        return pickle.loads(pickle.dumps(function(*arguments)))
+
+
+@pytest.fixture(scope="module")
+def post():
+    with ByPost(2) as executor:
+        yield executor
+
+
+def assert_same(found, expected, rtol=1e-10):
+    """Two sweeps have the same rows, but for what time and place have a part in, and factors."""
+    for row, other in zip(found.table, expected.table, strict=True):
+        assert row.keys() == other.keys()
+        for name in row.keys() - {"seconds"}:
+            number = isinstance(other[name], float)
+            assert row[name] == (pytest.approx(other[name], rel=rtol) if number else other[name])
+    assert found.factorizations.keys() == expected.factorizations.keys()
+    for key, factorization in expected.factorizations.items():
+        for factor in "WH":
+            x, y = getattr(found.factorizations[key], factor), getattr(factorization, factor)
+            assert type(x) is type(y)
+            np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=10 * rtol, atol=rtol)
+        np.testing.assert_allclose(
+            found.factorizations[key].errors, factorization.errors, rtol=rtol
+        )
+
+
+def frame():
+    pd = pytest.importorskip("pandas")
+    return pd.DataFrame(A, index=[f"g{k}" for k in range(30)], columns=[f"s{k}" for k in range(24)])
+
+
+def sparse():
+    return pytest.importorskip("scipy.sparse").csr_array(np.where(A > 1, A, 0))
+
+
+HOLES = np.where(rng.random(A.shape) < 0.1, np.nan, A)
+ASKED = {
+    "best": {"keep": "best"},
+    "all": {"keep": "all"},
+    "none": {"keep": "none"},
+    "a reference": {"reference": A + 0.1},
+    "folds": {"folds": 3, "keep": "all"},
+    "missing": {"A": lambda: HOLES, "missing": np.nan},
+    "weights": {"weights": rng.random(A.shape), "solver": "hals"},
+    "held": {"H_fixed": A[:1], "keep": "all"},
+    "names": {"A": frame, "W_fixed": lambda: frame().iloc[::-1, :1], "keep": "all"},
+    "float32": {"dtype": "float32", "keep": "all"},
+    "sparse": {"A": sparse},
+    "tol": {"tol": 1e-2, "check_every": 5, "keep": "all"},
+    "kullback-leibler": {"loss": "kullback-leibler"},
+    "a large scale": {"A": lambda: 1e280 * A, "keep": "all"},
+    "memory": {"memory": 10**6, "keep": "all"},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*order")
+@pytest.mark.parametrize("asked", ASKED)
+def test_workers_give_what_a_local_sweep_gives(asked, post):
+    options = {k: x() if callable(x) else x for k, x in {"A": A, **RUN, **ASKED[asked]}.items()}
+    matrix = options.pop("A")
+    expected = sweep(matrix, [2, 3], 5, **options)
+    found = sweep(matrix, [2, 3], 5, executor=post, **options)
+    assert_same(found, expected, 1e-4 if asked == "float32" else 1e-10)
+
+
+def test_on_every_backend(backend, post):
+    options = {"max_iter": 20, "backend": backend, "keep": "best"}
+    expected = sweep(A, [2, 3], 3, **options)
+    found = sweep(A, [2, 3], 3, executor=post, **options)
+    for key, factorization in expected.factorizations.items():
+        assert_parity(found.factorizations[key].W, factorization.W, 1e-10)
+    assert {row["backend"] for row in found.table} == {backend}
+
+
+def test_factors_are_of_the_library_of_the_matrix(post):
+    jnp = pytest.importorskip("jax.numpy")
+    found = sweep(jnp.asarray(A), [2], 2, max_iter=5, executor=post)
+    assert isinstance(found.best(2).W, type(jnp.asarray(A)))
+
+
+def test_auto_is_settled_by_the_caller(post, monkeypatch):
+    """Not by each worker for itself."""
+    monkeypatch.setenv(backends.VARIABLE, "strict")
+    found = sweep(A, [2], 2, max_iter=5, executor=post)
+    assert {row["backend"] for row in found.table} == {"strict"}
+    monkeypatch.delenv(backends.VARIABLE)
+
+
+class Posted(list):
+    """What was submitted: of which class what came with it was."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        plain = Workers.submit
+
+        def submit(workers, function, *arguments):
+            self.append(type(arguments[1]).__name__)
+            return plain(workers, function, *arguments)
+
+        monkeypatch.setattr(Workers, "submit", submit)
+
+
+def test_the_data_goes_once_to_each_worker(post, monkeypatch):
+    posted = Posted(monkeypatch)
+    sweep(A, range(2, 9), 8, executor=post, **RUN)
+    assert len(posted) > 4
+    assert posted[:2] == ["Sent", "Sent"]
+    assert set(posted[2:]) == {"Known"}
+
+
+def test_a_worker_that_lacks_the_data_is_sent_it(post, monkeypatch):
+    """As one that is new, or that took part in another sweep meanwhile."""
+    posted, plain = Posted(monkeypatch), work.Known.open
+
+    def forgotten(parcel):
+        if len(posted) % 2:
+            work._kept.clear()
+        return plain(parcel)
+
+    ranks = range(2, 9)
+    expected = sweep(A, ranks, 8, keep="all", **RUN)
+    monkeypatch.setattr(work.Known, "open", forgotten)
+    found = sweep(A, ranks, 8, executor=post, keep="all", **RUN)
+    assert posted.count("Sent") > 2
+    assert_same(found, expected)
+
+
+def test_nothing_stays_with_threads(post):
+    with ThreadPoolExecutor(2) as executor:
+        sweep(A, [2], 2, executor=executor, **RUN)
+    assert work._kept == []
+
+
+def test_only_the_factors_of_the_best_of_a_batch_come_back(post, monkeypatch):
+    came = []
+    plain = Elsewhere._taken
+
+    def noted(place, finished):
+        came.append([run.result is not None for run in finished])
+        return plain(place, finished)
+
+    monkeypatch.setattr(Elsewhere, "_taken", noted)
+    sweep(A, [2, 3], 8, executor=Workers(post, count=1), **RUN)
+    assert max(map(len, came)) > 1
+    assert {sum(batch) for batch in came} == {1}
+
+
+def test_which_run_is_best_does_not_depend_on_which_comes_first():
+    """Of equal ones it is the lowest seed."""
+    results = []
+    for seeds in ([0, 1], [1, 0]):
+        found = sweep(A, [2], [2], **RUN)
+        row, result = found.table[0], found.best(2)
+        found.table.clear()
+        for seed in seeds:
+            found.add([{**row, "seed": seed}], {(2, seed): result}, {(2, min(seeds[: seed + 1]))})
+        results.append(found.best_row(2)["seed"])
+    assert results == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("ranks", "seeds", "slots", "sizes"),
+    [
+        ([16], 8, 2, {16: [4, 4]}),  # the rows of 4 read A no slower than those of 8
+        ([128], 8, 2, {128: [1] * 8}),  # a quarter of what a worker does is one
+        ([64], 8, 2, {64: [2] * 4}),
+        ([4], 3, 8, {4: [1] * 3}),  # workers go idle, or runs alone
+        ([128, 4], 8, 2, {128: [1] * 8, 4: [8]}),
+        ([2], 400, 2, {2: [67, 67, 67, 67, 66, 66]}),
+    ],
+)
+def test_batches_are_parts_of_what_a_worker_is_to_do(ranks, seeds, slots, sizes):
+    options = [Options(rank=d, seed=s, max_iter=9) for d in ranks for s in range(seeds)]
+    here = Here(Packing(prepare(Given(A), backend="numpy")))
+    workers = Workers(ThreadPoolExecutor(1), count=slots)
+    place = Elsewhere(here.packing, work=None, workers=workers)
+    batches = list(place.batches(options))
+    found = {d: [len(x) for x in batches if x[0].rank == d] for d in ranks}
+    if ranks == [2]:
+        assert max(found[2]) - min(found[2]) <= max(found[2]) // 2
+        assert 2 <= len(found[2]) <= 8
+    else:
+        assert found == sizes
+    assert [x[0].rank for x in batches] == sorted((x[0].rank for x in batches), reverse=True)
+    assert sorted((x.rank, x.seed) for b in batches for x in b) == sorted(
+        (x.rank, x.seed) for x in options
+    )
+
+
+class Told(Progress):
+    def __init__(self):
+        self.done, self.notes = 0.0, []
+
+    def add(self, work, note=""):
+        self.done += work
+        self.notes.append(note)
+
+
+def test_the_bar_says_how_many_runs_are_done_and_who_does_them(post, monkeypatch):
+    bar = Told()
+    monkeypatch.setattr("nmf_accel.sweeps.sweeping.progress_bar", lambda *a, **k: _within(bar))
+    sweep(A, [2, 3], 4, executor=post, store=None, **RUN)
+    assert bar.notes[0] == "0/8 runs done, 2 workers of a ByPost, one thread each"
+    assert bar.notes[-1] == "8/8 runs done, 2 workers of a ByPost, one thread each"
+    here = Here(Packing(prepare(Given(A), backend="numpy")))
+    runs = [Options(rank=d, seed=s, max_iter=30) for d in (2, 3) for s in range(4)]
+    assert bar.done == pytest.approx(sum(map(here.cost, runs)))
+
+
+class _within:
+    def __init__(self, x):
+        self.x = x
+
+    def __enter__(self):
+        return self.x
+
+    def __exit__(self, *_):
+        return None
+
+
+def test_a_folder_says_who_did_it_and_goes_on_where_it_was(post, tmp_path, monkeypatch):
+    """Here or elsewhere; and nothing is run twice."""
+    sweep(A, [2], 3, store=tmp_path, **RUN)
+    ran, plain = [], Traffic.send
+
+    def send(traffic, runs):
+        ran.extend((run.rank, run.seed) for run in runs)
+        plain(traffic, runs)
+
+    monkeypatch.setattr(Traffic, "send", send)
+    found = sweep(A, [3, 2], 5, store=tmp_path, executor=Workers(post, threads=2), **RUN)
+    assert sorted(ran) == [(2, 3), (2, 4), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]
+    assert found.skipped == 3
+    assert_same_rows = [(row["rank"], row["seed"]) for row in found.table]
+    assert assert_same_rows == [(d, s) for d in (2, 3) for s in range(5)]
+    sweep(A, [3, 2], 5, store=tmp_path, **RUN)
+    sweep(A, [4], 1, store=tmp_path / "new", executor=Workers(post, threads=2), **RUN)
+    assert Store.read(tmp_path / "new").about["workers"] == (
+        "2 workers of a ByPost, 2 threads each"
+    )
+
+
+def interrupting(monkeypatch, after, act):
+    """In place of waiting for batches: act once so many have come back."""
+    plain, waits = elsewhere.wait, []
+
+    def wait(futures, **options):
+        waits.append(len(futures))
+        if len(waits) > after:
+            plain(futures)  # so that some are done that nobody has taken in
+            act()
+        return plain(futures, **options)
+
+    monkeypatch.setattr(elsewhere, "wait", wait)
+
+
+@pytest.mark.parametrize("where", [None, "s"])
+def test_ctrl_c_leaves_what_is_done_and_cancels_the_rest(where, tmp_path, monkeypatch):
+    store = where and tmp_path / where
+    interrupting(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGINT))
+    with ByPost(1) as executor, pytest.raises(Interrupted, match=r"^interrupted after ") as caught:
+        sweep(A, range(2, 9), 8, executor=executor, store=store, **RUN)
+    result = caught.value.result
+    kept = [(row["rank"], row["seed"]) for row in result.table]
+    assert 0 < len(kept) < 56
+    assert kept == sorted(kept)
+    assert str(caught.value) == f"interrupted after {len(kept)} of 56 runs"
+    assert result.best(kept[0][0]).rank == kept[0][0]
+    monkeypatch.undo()
+    with ByPost(1) as executor:
+        whole = sweep(A, range(2, 9), 8, executor=executor, store=store, **RUN)
+    assert whole.skipped == (len(kept) if where else 0)
+    assert len(whole.table) == 56
+
+
+def test_ctrl_c_while_a_batch_is_taken_in_cancels_the_rest(monkeypatch):
+    begun, plain = [], work.Work.compute
+
+    def compute(self, runs):
+        begun.append(runs)
+        return plain(self, runs)
+
+    def take_in(self, finished):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work.Work, "compute", compute)
+    monkeypatch.setattr("nmf_accel.sweeps.sweeping.Sweep.take_in", take_in)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(Interrupted):
+        sweep(A, [2, 3, 4, 5, 6], 8, executor=executor, **RUN)
+    assert len(begun) <= 3  # one was taken in, one was at work, one may have begun meanwhile
+
+
+class Broken(Executor):
+    """One whose workers are gone, after so many batches."""
+
+    _max_workers = 1
+
+    def __init__(self, error, after=1):
+        self.error, self.after = error, after
+
+    def submit(self, function, *arguments):
+        future = Future()
+        if self.after:
+            self.after -= 1
+            future.set_result(function(*arguments))
+        else:
+            future.set_exception(self.error)
+        return future
+
+
+def test_a_worker_that_is_lost_leaves_what_is_finished(tmp_path):
+    error = OSError("it is gone\nand more")
+    said = r"^a worker of a Broken failed \(OSError: it is gone\); (\d+) of 16 runs are finished, "
+    with pytest.raises(WorkerError, match=said + "and in its result$") as caught:
+        sweep(A, [2, 3], 8, executor=Broken(error), **RUN)
+    assert caught.value.__cause__ is error
+    kept = caught.value.result
+    assert len(kept.table) == int(re.match(said, str(caught.value))[1]) > 0
+    assert kept.best(3).rank == 3
+    said += rf"and in {tmp_path}: the same command does the rest$"
+    with pytest.raises(WorkerError, match=said) as caught:
+        sweep(A, [2, 3], 8, executor=Broken(error), store=tmp_path, **RUN)
+    rest = sweep(A, [2, 3], 8, store=tmp_path, **RUN)
+    assert rest.skipped == len(caught.value.result.table) > 0
+
+
+def test_an_executor_that_takes_nothing_any_more(post):
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(WorkerError, match=r"cannot schedule new futures after shutdown\); 0 of 2"):
+        sweep(A, [2], 2, executor=executor, **RUN)
+
+
+def test_what_a_run_ends_with_is_what_a_local_one_ends_with(post):
+    """Not the workers' fault; and Dask is not to try it again."""
+    options = {"solver": "apg", "max_iter": 30, "backend": "numpy", "memory": 1000}
+    with pytest.raises(ValueError, match="memory is 1,000 bytes, but a run of rank 2 takes"):
+        sweep(A, [2], 2, executor=post, **options)
+
+
+def test_another_version_of_the_library_is_refused(post, monkeypatch):
+    monkeypatch.setattr(elsewhere, "__version__", "0.0.1")
+    with pytest.raises(
+        WorkerError, match=r"^the worker \d+ on \S+ has nmf-accel .*, but the calle"
+    ):
+        sweep(A, [2], 2, executor=post, **RUN)
+
+
+class Unsendable:
+    """An array that no pickle holds."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __array__(self, dtype=None, copy=None):
+        return A
+
+
+def test_what_cannot_be_sent_is_named(post):
+    said = (
+        "^A, or what goes with it, cannot be sent to workers: cannot pickle '_thread.lock' object"
+    )
+    with pytest.raises(WorkerError, match=said):
+        sweep(Unsendable(), [2], 2, executor=post, **RUN)
+    with ThreadPoolExecutor(1) as executor:
+        assert len(sweep(Unsendable(), [2], 2, executor=executor, **RUN).table) == 2
+
+
+@pytest.mark.parametrize("executor", [3, "dask", ThreadPoolExecutor])
+def test_what_is_no_executor_is_refused(executor):
+    with pytest.raises(TypeError, match=r"^executor is .*; it must be a concurrent\.futures\.Exec"):
+        sweep(A, [2], 2, executor=executor, **RUN)
+
+
+def test_workers_are_at_least_one_and_so_are_their_threads(post):
+    with pytest.raises(ValueError, match="count is 0; it must be at least 1"):
+        Workers(post, count=0)
+    with pytest.raises(ValueError, match="threads is 0; it must be at least 1"):
+        Workers(post, threads=0)
+    assert Workers(post).slots == 2
+    assert Workers(post, count=5).slots == 5
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(1, {1}), (2, {2}), (3, {3})])
+def test_a_worker_takes_so_many_threads(asked, expected, post, three_threads, monkeypatch):
+    """Also side by side; and BLAS has as many as before when all is done."""
+    seen, plain = set(), Loop.advance
+
+    def advance(loop, count):
+        seen.add(threads.available())
+        return plain(loop, count)
+
+    monkeypatch.setattr(Loop, "advance", advance)
+    before = threads.available()
+    sweep(A, [2, 3], 6, executor=Workers(post, threads=asked), **RUN)
+    assert seen == expected
+    assert threads.available() == before
+
+
+def test_workers_of_one_machine_share_what_is_free(monkeypatch):
+    """In equal parts; what the caller sets is for each."""
+    problem, run = prepare(Given(A), backend="numpy"), Options(rank=2)
+    from nmf_accel.core import bytes_needed
+
+    free = int(bytes_needed(problem, run, 4) / 0.8) + 2
+    monkeypatch.setattr(type(problem.backend), "free_memory", lambda self: 3 * free)
+    assert runs_per_batch(problem, run, 100, None, sharing=3) == 4
+    memory = problem.A.nbytes + bytes_needed(problem, run, 4)
+    assert runs_per_batch(problem, run, 100, memory, sharing=3) == 4

@@ -37,17 +37,15 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """So many new processes, for `sweep(executor=)`.
 
     They are begun anew (multiprocessing's 'spawn'), since JAX and CUDA do not live through a fork.
-    What they are at is given up where an exception leaves the context, or the caller is killed.
+    What they are still at is given up where the context ends, and where the caller is killed.
     """
     heard, held = Pipe(duplex=False)  # of which only this process has the end to write to
     pool = ProcessPool(count, get_context("spawn"), initializer=_end_with, initargs=(heard,))
     with heard, held:
         try:
             yield pool
-        except BaseException:
-            held.close()
-            raise
         finally:
+            held.close()  # first: a pool of which a process was killed would wait for the others
             pool.shutdown(cancel_futures=True)
 
 

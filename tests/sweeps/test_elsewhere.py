@@ -121,10 +121,11 @@ def test_factors_are_of_the_library_of_the_matrix(post):
 
 def test_auto_is_settled_by_the_caller(post, monkeypatch):
     """Not by each worker for itself."""
+    posted = Posted(monkeypatch)
     monkeypatch.setenv(backends.VARIABLE, "strict")
     found = sweep(A, [2], 2, max_iter=5, executor=post)
     assert {row["backend"] for row in found.table} == {"strict"}
-    monkeypatch.delenv(backends.VARIABLE)
+    assert posted.last.work.backend == "strict"
 
 
 class Posted(list):
@@ -136,6 +137,7 @@ class Posted(list):
 
         def submit(workers, function, *arguments):
             self.append(type(arguments[1]).__name__)
+            self.last = arguments[1]
             return plain(workers, function, *arguments)
 
         monkeypatch.setattr(Workers, "submit", submit)
@@ -297,14 +299,20 @@ def interrupting(monkeypatch, after, act):
 
 @pytest.mark.parametrize("where", [None, "s"])
 def test_ctrl_c_leaves_what_is_done_and_cancels_the_rest(where, tmp_path, monkeypatch):
-    store = where and tmp_path / where
+    store, sent, plain = where and tmp_path / where, [], Traffic.send
+
+    def send(traffic, runs):
+        sent.extend((run.rank, run.seed) for run in runs)
+        plain(traffic, runs)
+
+    monkeypatch.setattr(Traffic, "send", send)
     interrupting(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGINT))
     with ByPost(1) as executor, pytest.raises(Interrupted, match=r"^interrupted after ") as caught:
         sweep(A, range(2, 9), 8, executor=executor, store=store, **RUN)
     result = caught.value.result
     kept = [(row["rank"], row["seed"]) for row in result.table]
     assert 0 < len(kept) < 56
-    assert kept == sorted(kept)
+    assert kept == sorted(sent)  # also those that were finished when it came
     assert str(caught.value) == f"interrupted after {len(kept)} of 56 runs"
     assert result.best(kept[0][0]).rank == kept[0][0]
     monkeypatch.undo()
@@ -327,7 +335,7 @@ def test_ctrl_c_while_a_batch_is_taken_in_cancels_the_rest(monkeypatch):
     monkeypatch.setattr(work.Work, "compute", compute)
     monkeypatch.setattr("nmf_accel.sweeps.sweeping.Sweep.take_in", take_in)
     with ThreadPoolExecutor(1) as executor, pytest.raises(Interrupted):
-        sweep(A, [2, 3, 4, 5, 6], 8, executor=executor, **RUN)
+        sweep(A, range(2, 22), 2, executor=Workers(executor, count=20), **RUN)
     assert len(begun) <= 3  # one was taken in, one was at work, one may have begun meanwhile
 
 
@@ -438,8 +446,11 @@ def test_a_worker_takes_so_many_threads(asked, expected, post, three_threads, mo
     assert threads.available() == before
 
 
-def test_workers_of_one_machine_share_what_is_free(monkeypatch):
+def test_workers_of_one_machine_share_what_is_free(post, monkeypatch):
     """In equal parts; what the caller sets is for each."""
+    posted = Posted(monkeypatch)
+    sweep(A, [2], 1, executor=post, **RUN)
+    assert posted.last.work.here.packing.sharing == 2
     problem, run = prepare(Given(A), backend="numpy"), Options(rank=2)
     from nmf_accel.core import bytes_needed
 

@@ -117,3 +117,14 @@ def test_blas_is_held_to_as_many_as_are_asked_for():
             assert (blas_threads(), threads.available()) == (1, THREADS)
         assert blas_threads() == 2
     assert blas_threads() == THREADS
+
+
+def test_a_worker_uses_no_more_than_it_is_told():
+    """Nor do those within; and no more than there are."""
+    with threads.at_most(2):
+        assert (blas_threads(), threads.available()) == (2, 2)
+        with threads.at_most(1):
+            assert (blas_threads(), threads.available()) == (1, 1)
+    with threads.at_most(9):
+        assert (blas_threads(), threads.available()) == (THREADS, THREADS)
+    assert (blas_threads(), threads.available()) == (THREADS, THREADS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..sweeps import Workers, processes
+from ..sweeps import Workers
 
 PATIENCE = 5
 """Seconds to wait for a scheduler."""
@@ -33,7 +33,7 @@ def workers_options(command: Any) -> Any:
 
 
 @contextmanager
-def workers_for(processes_: int | None, dask: str | None) -> Iterator[Workers | None]:
+def workers_for(several: int | None, dask: str | None) -> Iterator[Workers | None]:
     """Those that the options ask for.
 
     Raises
@@ -41,10 +41,12 @@ def workers_for(processes_: int | None, dask: str | None) -> Iterator[Workers | 
     click.UsageError
         If both are asked for, or there is no such scheduler.
     """
-    if processes_ and dask:
+    if several and dask:
         raise click.UsageError("--processes and --dask exclude each other: take one")
-    if processes_:
-        with processes(processes_) as pool:
+    if several:
+        from ..sweeps.spawned import processes  # late: multiprocessing is slow to import
+
+        with processes(several) as pool:
             yield Workers(pool)
     elif dask:
         with _client(dask) as client:

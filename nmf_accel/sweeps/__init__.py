@@ -3,7 +3,6 @@
 from .here import Here
 from .packing import Packing
 from .plan import MOST_RUNS, planned_runs
-from .processes import processes
 from .store import Row, Store, StoreError, merge, readable
 from .sweeping import KEPT, Sweep, sweep
 from .table import SweepResult, best_rank, summarize
@@ -24,7 +23,6 @@ __all__ = [
     "best_rank",
     "merge",
     "planned_runs",
-    "processes",
     "readable",
     "summarize",
     "sweep",

@@ -17,7 +17,8 @@ from toys import ToyBackend
 from nmf_accel import BackendError, WorkerError, sweep
 from nmf_accel.backends import registry
 from nmf_accel.cli import main
-from nmf_accel.sweeps import Store, Sweep, processes
+from nmf_accel.sweeps import Store, Sweep
+from nmf_accel.sweeps.spawned import processes
 
 A = np.random.default_rng(0).random((60, 50))
 RUN = {"max_iter": 40, "backend": "numpy"}

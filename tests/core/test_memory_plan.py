@@ -182,7 +182,7 @@ def test_what_is_free_is_less_by_what_results_take(monkeypatch):
 def test_a_sweep_counts_its_reference_and_what_it_keeps(keep, store, ranks, tmp_path, monkeypatch):
     seen = []
 
-    def noted(problem, run, count, memory, beside, kept):
+    def noted(problem, run, count, memory, beside, kept, sharing):
         seen.append((beside, kept))
         return 1
 

@@ -167,6 +167,26 @@ class Backend(ABC):
         """`A`, of one of `kinds`, from the host or this library, as this backend multiplies it."""
         return Dense(self.asarray(A.stored, A.dtype), self)
 
+    def adopt(self, x: Array) -> Array:
+        """A matrix of this library as it can compute with it, not copied."""
+        return x
+
+    def give_back(self, x: Array, like: Array) -> Array:
+        """A factor, as the caller has `like`, which is the matrix that was passed."""
+        return x
+
+    def frame(self, A: Raw) -> Frame:
+        """Which rows and columns of a matrix its loop goes through: those that are not zero."""
+        return A.frame()
+
+    def agreed(self, number: float) -> float:
+        """A number that every process would find for itself: the least of theirs.
+
+        Where several compute one factorization together, each must do the same, though its clock
+        and its memory may say something else.
+        """
+        return number
+
     def arrange(self, A: Raw, frame: Frame) -> tuple[Matrix, Frame]:
         """What a frame keeps of `A`, made ready for many products: `matrix`, and where it stands.
 

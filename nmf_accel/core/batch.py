@@ -79,7 +79,7 @@ class Batch:
         step_of = step_of or step_for(options, loss)
         if problem.left_out is not None:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
-        W0, H0 = problem.fixed.into(problem.backend, W0, H0, problem.dtype)
+        W0, H0 = problem.fixed.into(problem.A, W0, H0)
         state = problem.start(loss, W0, H0)
         start = Point(problem, W0, H0, loss, penalties)
         needed = options.tol > 0 or stop.certifies

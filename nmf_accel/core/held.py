@@ -50,13 +50,13 @@ class Fixed:
             mask[: len(rows)] = ~np.isnan(rows).any(axis=1)
         return masks[0], masks[1]
 
-    def into(self, backend: Backend, W0: Array, H0: Array, dtype: Any) -> tuple[Array, Array]:
+    def into(self, A: Matrix, W0: Array, H0: Array) -> tuple[Array, Array]:
         """Starts W0 (R, m, d) and H0 (R, d, n) with what is held in its place, on the device."""
         if not self:
             return W0, H0
-        H, Wt = backend.asarray(H0, dtype), backend.asarray(W0, dtype).mT
-        parts = zip((H, Wt), self._rows, self.masks(H.shape[1]), strict=True)
-        H, Wt = (_with_rows(backend, *part) for part in parts)
+        H, Wt = A.beside(H0, columns=-1), A.beside(W0, rows=-2).mT
+        parts = zip((A, A.T), (H, Wt), self._rows, self.masks(H.shape[1]), strict=True)
+        H, Wt = (_with_rows(*part) for part in parts)
         return Wt.mT, H
 
     def scaled(self, W0: NDArray[Any], H0: NDArray[Any]) -> Factors:
@@ -82,14 +82,14 @@ class Fixed:
         return none if self.H is None else self.H, none if self.W is None else self.W.T
 
 
-def _with_rows(backend: Backend, X: Array, rows: NDArray[Any], held: Mask) -> Array:
+def _with_rows(A: Matrix, X: Array, rows: NDArray[Any], held: Mask) -> Array:
     """X (R, d, n) with those of its first rows that are held."""
     if not held.any():
         return X
     values = np.zeros(X.shape[1:])
     values[held] = rows[held[: len(rows)]]
-    where = backend.xp.asarray(held[:, None])
-    whole: Array = backend.xp.where(where, backend.asarray(values, X.dtype), X)
+    xp = A.library.xp
+    whole: Array = xp.where(xp.asarray(held[:, None]), A.beside(values, columns=-1), X)
     return whole
 
 
@@ -225,13 +225,13 @@ def held_in(problem: Problem, loss: Loss, rank: int) -> Held:
     """What is held in a loop of a problem at a rank."""
     if not problem.fixed:
         return NOTHING_HELD
-    backend, dtype, frame = problem.backend, problem.dtype, problem.frame
+    backend, frame = problem.backend, problem.frame
     in_H, in_W = problem.fixed.masks(rank)
     held = Held(learned_of(in_H, backend), learned_of(in_W, backend))
     if not loss.exact:
         return held
-    (m, n), xp = problem.shape, backend.xp
-    W, H = problem.fixed.into(backend, xp.zeros((1, m, rank)), xp.zeros((1, rank, n)), dtype)
+    m, n = problem.shape
+    W, H = problem.fixed.into(problem.A, np.zeros((1, m, rank)), np.zeros((1, rank, n)))
     Wt, H = frame.rows.keep(backend, W.mT), frame.columns.keep(backend, H)
     with_A = Known.of(in_W, in_H, backend).multiplied(problem.A, Wt)
     with_AT = Known.of(in_H, in_W, backend).multiplied(problem.A.T, H)

@@ -108,14 +108,13 @@ class Problem:
 
     def on_device(self, W: Array, H: Array) -> tuple[Array, Array]:
         """H (R, d, n) and Wt (R, d, m) on the device, from W (R, m, d) and H on host or device."""
-        backend = self.backend
-        Wt = backend.asarray(W, self.dtype).mT
-        return backend.asarray(H, self.dtype), Wt
+        Wt = self.A.beside(W, rows=-2).mT
+        return self.A.beside(H, columns=-1), Wt
 
     def correlate(self, W: Array) -> Array:
         """WᵀA of each run, W (R, m, d), over all columns: (R, d, n)."""
         backend = self.backend
-        Wt = self.frame.rows.keep(backend, backend.asarray(W, self.dtype).mT)
+        Wt = self.frame.rows.keep(backend, self.A.beside(W, rows=-2).mT)
         return self.frame.columns.put_back(backend, self.A.left(Wt))
 
     def leaving_out(self, seeds: Sequence[int], folds: int | None) -> Problem:
@@ -141,7 +140,7 @@ class Problem:
     def start(self, loss: Loss, W0: Array, H0: Array) -> State:
         """The loop's first state from starts W0 (R, m, d) and H0 (R, d, n), on host or device."""
         backend, frame = self.backend, self.frame
-        W0, H0 = (backend.asarray(x, self.dtype) for x in (W0, H0))
+        W0, H0 = self.A.beside(W0, rows=-2), self.A.beside(H0, columns=-1)
         fused = backend.fused(first_state)
         return fused(loss, self.seen, self.facts(loss), frame.rows, frame.columns, W0, H0)
 
@@ -150,7 +149,7 @@ class Problem:
         backend, frame, (H, Wt, *_) = self.backend, self.frame, state
         fused = backend.fused(whole_factors)
         W, H = fused(backend, frame.rows.source, frame.columns.source, H, Wt)
-        return self.fixed.into(backend, W, H, self.dtype)  # also where nothing is known of A
+        return self.fixed.into(self.A, W, H)  # also where nothing is known of A
 
     def factors_of(self, state: State, slot: int) -> tuple[Array, Array]:
         """W (m, d) and H (d, n) of the run in a slot of a state, on the device, copied."""
@@ -158,8 +157,8 @@ class Problem:
         fused, slots = backend.fused(factors_of), np.asarray([slot])
         W, H = fused(backend, frame.rows.source, frame.columns.source, H, Wt, slots)
         if not self.fixed:
-            return W, H
-        W, H = self.fixed.into(backend, W[None, ...], H[None, ...], self.dtype)
+            return self.A.beside(W, rows=0), self.A.beside(H, columns=1)
+        W, H = self.fixed.into(self.A, W[None, ...], H[None, ...])
         return W[0, ...], H[0, ...]
 
     def __repr__(self) -> str:

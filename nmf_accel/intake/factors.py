@@ -41,7 +41,7 @@ def starting_factors(
         starts.append(start[None, ...])
     _names(W0, H0)  # refuses two names for one component
     if W0 is not None or H0 is not None or problem.fixed:
-        W, H = problem.fixed.into(problem.backend, starts[0], starts[1], problem.dtype)
+        W, H = problem.fixed.into(problem.A, starts[0], starts[1])
         _check_size(problem, W, H, _given(problem, W0, H0))
     return starts[0], starts[1]
 
@@ -142,7 +142,7 @@ def _given(problem: Problem, W0: Given | None, H0: Given | None) -> str:
 def _check_size(problem: Problem, W0: Array, H0: Array, given: str) -> None:
     """Raise if (WᵀW)H or W(HHᵀ) could overflow, which would end in zeros, not in an error."""
     backend = problem.backend
-    arrays = [backend.asarray(x, problem.dtype) for x in (W0, H0)]
+    arrays = [problem.A.beside(W0, rows=-2), problem.A.beside(H0, columns=-1)]
     with np.errstate(over="ignore"):  # infinite is an answer too
         w, h = (math.sqrt(float(backend.inner(x, x)[0])) for x in arrays)
     if not w * h * max(w, h) < float(np.finfo(problem.dtype).max):
@@ -199,7 +199,8 @@ def _check(
         raise ValueError(
             f"{name} is a {home} array, but this runs on {backend.name}; give a NumPy array"
         )
-    on_device = RawDense(backend.asarray(raw.stored, problem.dtype), backend)
+    goes_with = {name: axis for axis, name in enumerate(("rows", "columns")) if axis in given.shares}
+    on_device = RawDense(problem.A.beside(raw.stored, **goes_with), backend)
     check_entries(on_device, name, zero, given.labels)
 
 

@@ -180,7 +180,7 @@ class Given:
     def give_back(self, x: Array, backend: Backend) -> Any:
         """`x`, an array of `backend`, as one of the library of what was passed, on its device."""
         if backend.owns(self.like):
-            return x
+            return backend.give_back(x, self.like)
         return back(x, self.like, backend) if self.foreign else backend.to_numpy(x)
 
     def as_H(self, H: Array, backend: Backend, known: Any = None) -> Any:

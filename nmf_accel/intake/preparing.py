@@ -55,7 +55,7 @@ def prepare(
             return replace(known, scale=scale)
         if not objective.arranges:
             return replace(_as_it_is(raw, given.name, chosen, mean), scale=scale)
-        A, frame = chosen.arrange(raw, raw.frame() if drop else Frame.whole(raw.shape))
+        A, frame = chosen.arrange(raw, chosen.frame(raw) if drop else Frame.whole(raw.shape))
         return replace(_problem(given.name, chosen, A, frame, mean), scale=scale)
 
 
@@ -127,7 +127,7 @@ def _known(
     Of those it `wanted` that is refused, unless they may be zero.
     """
     known = RawDense(weights, raw.library) if isinstance(raw, RawDense) else raw
-    frame = known.frame()
+    frame = backend.frame(known)
     if given.unknown == "refuse":
         for axis, side in enumerate((frame.rows, frame.columns)):
             if LINES[axis] in wanted:

@@ -64,7 +64,7 @@ def as_raw(
         same = (array.nnz, array.dtype) == (matrix.nnz, matrix.dtype)
         whole = same and getattr(matrix, "format", "") == "csc"
         return RawSparse(array, home, matrix if whole else None)
-    return RawDense(array, home)
+    return RawDense(home.adopt(array), home)
 
 
 def _as_array(name: str, passed: Any) -> Any:

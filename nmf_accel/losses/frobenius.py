@@ -183,10 +183,13 @@ def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
     if A.lies_by_columns:  # ‖A − W H‖ = ‖Aᵀ − Hᵀ Wᵀ‖
         A, Wt, H = A.T, H, Wt
-    return A.library.fused(_residual2)(A.library, A, Wt, H)
+    walk = A.library.fused(A.library.kernel("residual2", residual2_in_blocks))
+    found: Array = walk(A.library, A, Wt, H)
+    return found
 
 
-def _residual2(library: Library, A: Matrix, Wt: Array, H: Array) -> Array:
+def residual2_in_blocks(library: Library, A: Matrix, Wt: Array, H: Array) -> Array:
+    """The same, of a matrix that lies by rows."""
     runs = Wt.shape[0]
     m, n = A.shape
     height = max(library.block_entries // (runs * n), A.least_block(m))

@@ -1,7 +1,7 @@
 """A on a backend: dense, sparse or of another kind, behind one face; and before, where it lies."""
 
-from .base import Dense, Matrix
-from .frame import Frame, Side
+from .base import Dense, Grid, Matrix
+from .frame import Frame, Side, Standing
 from .indices import check_indices, is_canonical
 from .partly import Known, Partly
 from .raw import Raw, RawDense, RawSparse
@@ -12,6 +12,7 @@ from .weighted import Observed, Weighted, weigh
 __all__ = [
     "Dense",
     "Frame",
+    "Grid",
     "Known",
     "Matrix",
     "Observed",
@@ -22,6 +23,7 @@ __all__ = [
     "Seen",
     "Side",
     "Sparse",
+    "Standing",
     "Weighted",
     "check_indices",
     "is_canonical",

@@ -45,6 +45,15 @@ class Around(Matrix):
     def nbytes(self) -> int:
         return self.matrix.nbytes
 
+    @property
+    def share(self) -> tuple[int, int]:
+        return self.matrix.share
+
+    def beside(
+        self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None
+    ) -> Array:
+        return self.matrix.beside(x, rows=rows, columns=columns, dtype=dtype)
+
     def least_block(self, m: int) -> int:
         return self.matrix.least_block(m)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -14,6 +14,22 @@ from .frame import Frame
 
 BLOCKS = 32
 """Most blocks of rows of a dense matrix, so that a compiled loop over them stays short."""
+
+
+class Grid(Protocol):
+    """How a library has cut a matrix (m, n) into equal blocks, one a device. Hashable."""
+
+    @property
+    def T(self) -> Grid:
+        """That of the transpose."""
+
+    def share(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """The shape of the block that each device has of a matrix."""
+
+    def lay(
+        self, x: Array, dtype: Any, rows: int | None = None, columns: int | None = None
+    ) -> Array:
+        """`x` over the devices: its axis `rows` cut as the rows of the matrix are, and so on."""
 
 
 class Matrix(ABC):
@@ -72,7 +88,22 @@ class Matrix(ABC):
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Memory that it takes; of several devices, on each."""
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """The shape of what one device has of it: (m, n), unless several share it."""
+        return self.shape
+
+    def beside(
+        self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None
+    ) -> Array:
+        """`x` where the matrix is, in its dtype or another one.
+
+        Of `x`, the axis `rows` goes with the rows of the matrix, and `columns` with its columns:
+        where several devices share it, each has that part of `x` which goes with its own.
+        """
+        return self.library.asarray(x, dtype or self.dtype)
 
     @property
     def largest_weight(self) -> float:
@@ -160,10 +191,19 @@ class Matrix(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense(Matrix):
-    """A matrix as an array (m, n) of its library."""
+    """A matrix as an array (m, n) of its library.
+
+    Attributes
+    ----------
+    array : (m, n) array
+    library : Library
+    grid : Grid, optional
+        How it lies over several devices.
+    """
 
     array: Array
     library: Library
+    grid: Grid | None = field(default=None, kw_only=True)
 
     kind = "dense"
     by_columns = True
@@ -179,7 +219,7 @@ class Dense(Matrix):
 
     @property
     def T(self) -> Dense:
-        return Dense(self.array.mT, self.library)
+        return replace(self, array=self.array.mT, grid=self.grid and self.grid.T)
 
     @property
     def entries(self) -> int:
@@ -187,7 +227,18 @@ class Dense(Matrix):
 
     @property
     def nbytes(self) -> int:
-        return self.dtype.itemsize * math.prod(self.shape)
+        return self.dtype.itemsize * math.prod(self.share)
+
+    @property
+    def share(self) -> tuple[int, int]:
+        return self.shape if self.grid is None else self.grid.share(self.shape)
+
+    def beside(
+        self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None
+    ) -> Array:
+        if self.grid is None:
+            return super().beside(x, dtype=dtype)
+        return self.grid.lay(x, dtype or self.dtype, rows, columns)
 
     @once
     def norm2(self) -> float:

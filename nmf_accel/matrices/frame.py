@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,47 @@ class Side:
     def put_back(self, library: Library, x: Array) -> Array:
         """Undo `keep` along the last axis, with zeros in between."""
         return put_back(library, x, self.source)
+
+    def cut(self, library: Library, A: Array, axis: int) -> Array:
+        """`keep` of the matrix whose side it is, which is zero where nothing is kept."""
+        return self.keep(library, A, axis)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Standing(Side):
+    """A side of which nothing is left out: what is not kept is held at zero where it stands.
+
+    For a matrix that several devices share, whose lines all would move if some were left out. An
+    update leaves a factor's zero at zero where A has nothing but zeros, or nothing is known of it,
+    and there all sums of such a line are zero: so a loop gives what it would without it.
+
+    Attributes
+    ----------
+    kept : (size,) array of bool
+        Where the matrix is.
+    """
+
+    kept: Any = None
+
+    @once
+    def left_out(self) -> Index:
+        """Those that are not kept, of which a library is asked that `kept` is an array of."""
+        return np.flatnonzero(~np.asarray(self.kept))
+
+    def keep(self, library: Library, x: Array, axis: int = -1) -> Array:
+        """`x`, with zeros along an axis where it is not kept."""
+        shape = [1] * x.ndim
+        shape[axis] = self.size
+        zeros = library.xp.zeros((), dtype=x.dtype)
+        held: Array = library.xp.where(library.xp.reshape(self.kept, tuple(shape)), x, zeros)
+        return held
+
+    def cut(self, library: Library, A: Array, axis: int) -> Array:
+        """The matrix as it is."""
+        return A
+
+    def __repr__(self) -> str:
+        return f"<Side: all {self.size}, of which some are held at zero>"
 
 
 def put_back(library: Library, x: Array, source: Index | None) -> Array:

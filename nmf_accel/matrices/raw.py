@@ -112,8 +112,8 @@ class RawDense(Raw):
         return kernel(self.library, self.array), kernel(self.library, self.array.mT)
 
     def cut(self, frame: Frame) -> RawDense:
-        rows = frame.rows.keep(self.library, self.array, 0)
-        return RawDense(frame.columns.keep(self.library, rows, 1), self.library)
+        rows = frame.rows.cut(self.library, self.array, 0)
+        return RawDense(frame.columns.cut(self.library, rows, 1), self.library)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Array
+from ..types import Array, Library
 from .around import Around
 from .base import Matrix
 
@@ -146,18 +146,11 @@ class Seen(Around):
     @property
     def total_weight(self) -> Array:
         """The sum of those that are seen, of each run: (R,)."""
-        xp, runs = self.library.xp, self.left_out.shape[0]
+        xp = self.library.xp
         if self.by_entries:
             stored: Array = xp.sum(self.weights_stored, axis=-1, dtype=xp.float64)
             return stored
-        m, n = self.shape
-        height = max(self.library.block_entries // (runs * n), self.least_block(m), 1)
-
-        def of_rows(block: Any) -> Array:
-            total: Array = xp.sum(self.weights_in(block), axis=(-2, -1), dtype=xp.float64)
-            return total
-
-        return self.library.sum_over_blocks(of_rows, m, height)
+        return self.library.kernel("total_weight", total_weight)(self.library, self)
 
     def weights_of(self, run: int) -> Lazy:
         """Those of one run, made as they are needed."""
@@ -170,6 +163,18 @@ class Seen(Around):
         seen = folds != runs if lines is None else (folds == runs) & lines
         found: Array = xp.where(seen, weights, xp.zeros_like(weights))
         return found
+
+
+def total_weight(library: Library, A: Seen) -> Array:
+    """The sum of the weights that each run sees, of a dense matrix: (R,)."""
+    xp, (m, n) = library.xp, A.shape
+    height = max(library.block_entries // (A.left_out.shape[0] * n), A.least_block(m), 1)
+
+    def of_rows(block: Any) -> Array:
+        total: Array = xp.sum(A.weights_in(block), axis=(-2, -1), dtype=xp.float64)
+        return total
+
+    return library.sum_over_blocks(of_rows, m, height)
 
 
 class Lazy(NamedTuple):

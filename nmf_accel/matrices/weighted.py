@@ -38,11 +38,12 @@ class Weighted(Dense):
     @property
     def T(self) -> Weighted:
         folds = None if self.folds is None else self.folds.mT
-        return Weighted(self.array.mT, self.library, self.weights.mT, folds)
+        turned = self.array.mT, self.library, self.weights.mT, folds
+        return Weighted(*turned, grid=self.grid and self.grid.T)
 
     @property
     def nbytes(self) -> int:
-        of_folds = 0 if self.folds is None else math.prod(self.shape)
+        of_folds = 0 if self.folds is None else math.prod(self.share)
         return 2 * super().nbytes + of_folds
 
     @once
@@ -100,15 +101,16 @@ def weigh(A: Matrix, weights: Any, folds: int | None = None) -> tuple[Matrix, fl
             found = replace(found, folds=here, folds_of_T=there)
         return found, mean
     assert isinstance(A, Dense)
-    M: Any = library.asarray(weights, A.dtype)
+    M: Any = A.beside(weights, rows=0, columns=1)
     _check_size(weights, M, A)
     total = float(xp.sum(M, dtype=xp.float64))
     drawn: Any = None
     if folds is not None:
         rows, columns = np.ogrid[: A.shape[0], : A.shape[1]]
-        drawn = xp.asarray(folds_of(rows, columns, folds))
+        of_each = folds_of(rows, columns, folds)
+        drawn = A.beside(of_each, rows=0, columns=1, dtype=of_each.dtype)
     mean = float(library.inner(M, A.array)) / (total or 1.0)
-    return Weighted(A.array, library, M, drawn), mean
+    return Weighted(A.array, library, M, drawn, grid=A.grid), mean
 
 
 def _check_size(weights: Any, M: Any, A: Matrix) -> None:

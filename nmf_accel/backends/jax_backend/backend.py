@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Partly, Seen, Side, Weighted
+from ...matrices import Dense, Frame, Matrix, Partly, Raw, Seen, Side, Standing, Weighted
 from ...types import Array, Kernel, State, Step, Sum, add, once
 from ..base import LONGEST_CHUNK, Backend, Program
 from ..probes import Probe
@@ -26,8 +26,10 @@ from .device import (
     reached,
     without_preallocation,
 )
+from .grid import Grid, adopted, agreed, current, given_back, lying, on_host, standing
 from .kernels import KERNELS
 from .loops import counted, repeated
+from .walks import WALKS, by_parts, walk
 
 MOST_PROGRAMS = 128
 """Programs of a function that are kept from call to call. One of a loop takes some 5 MB, another 1
@@ -40,11 +42,13 @@ def _register() -> None:
     """Let a matrix go into a program as its array, and a side of its frame as its indices."""
     from jax.tree_util import register_dataclass
 
-    register_dataclass(Dense, data_fields=["array"], meta_fields=["library"])
-    register_dataclass(Weighted, data_fields=["array", "weights", "folds"], meta_fields=["library"])
+    register_dataclass(Dense, data_fields=["array"], meta_fields=["library", "grid"])
+    weighted = ["array", "weights", "folds"]
+    register_dataclass(Weighted, data_fields=weighted, meta_fields=["library", "grid"])
     register_dataclass(Seen, data_fields=["matrix", "left_out", "lines"], meta_fields=[])
     register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
+    register_dataclass(Standing, data_fields=["index", "kept"], meta_fields=["size"])
 
 
 class JaxBackend(Backend):
@@ -112,8 +116,31 @@ class JaxBackend(Backend):
         self.make_room()
         context = ExitStack()
         context.enter_context(jax.enable_x64(True))
-        context.enter_context(on_device_of(x.array if isinstance(x, Dense) else x, self._asked))
+        x = x.array if isinstance(x, Dense) else x
+        grid = Grid.of(x)
+        # There, new arrays are on all of its devices, the same on each.
+        there = on_device_of(x, self._asked) if grid is None else jax.set_mesh(grid.mesh)
+        context.enter_context(there)
         return context
+
+    def adopt(self, x: Array) -> Array:
+        found: Array = adopted(x)
+        return found
+
+    def give_back(self, x: Array, like: Array) -> Array:
+        found: Array = given_back(x, like)
+        return found
+
+    def matrix(self, A: Raw) -> Matrix:
+        if (grid := current()) is None:
+            return super().matrix(A)
+        return Dense(grid.lay(A.stored, A.dtype, 0, 1), self, grid=grid)
+
+    def frame(self, A: Raw) -> Frame:
+        return super().frame(A) if Grid.of(A.stored) is None else standing(self, A.stored)
+
+    def agreed(self, number: float) -> float:
+        return agreed(number)
 
     def devices(self) -> list[str]:
         return list(reached())
@@ -130,12 +157,14 @@ class JaxBackend(Backend):
     def asarray(self, x: Array, dtype: Any) -> Array:
         import jax
 
+        if (grid := current()) is not None and grid.lacks(x):
+            return grid.lay(x, dtype)
         if device_of(x) not in (None, here()):
             x = jax.device_put(x, here())
         return super().asarray(x, dtype)
 
     def to_numpy(self, x: Array) -> NDArray[Any]:
-        return np.array(x)  # a copy: a view of an immutable array is read-only
+        return on_host(x)
 
     def matmul(self, a: Array, b: Array) -> Array:
         product: Array = self.xp.matmul(a, b, precision="highest")
@@ -154,12 +183,15 @@ class JaxBackend(Backend):
         count: int,
         record_every: int | None = None,
     ) -> tuple[State, Array]:
-        done: tuple[State, Array] = self.compiled(step, state, constants, count, record_every)
+        laid = lying(state)
+        done: tuple[State, Array] = self.compiled(step, laid, state, constants, count, record_every)
         return done
 
     @once
     def compiled(self) -> Any:
         """The jitted loop: one compilation per step, shape and dtype, whatever the count.
+
+        A state lies as `lying` says of the first one, so that each next one does, too.
 
         And whatever `record_every`, but for None: then only the measured step is compiled.
         """
@@ -168,7 +200,12 @@ class JaxBackend(Backend):
         _register()
 
         def run(
-            step: Step, state: State, constants: tuple[Any, ...], count: Array, every: Array
+            step: Step,
+            laid: Any,
+            state: State,
+            constants: tuple[Any, ...],
+            count: Array,
+            every: Array,
         ) -> Any:
             loop = partial(counted, accelerated=self.probe().accelerated)
 
@@ -180,13 +217,19 @@ class JaxBackend(Backend):
                 if every is not None:
                     state = loop(every - 1, unmeasured, state)
                 state, measures = step(state, *constants)
+                state = jax.lax.with_sharding_constraint(state, laid) if laid else state
                 return state, measured.at[k].set(self.xp.stack(measures))
 
             shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
             measured = self.xp.zeros(shape, dtype=self.xp.float64)
             return loop(count, body, (state, measured))
 
-        return jax.jit(run, static_argnums=0)
+        return jax.jit(run, static_argnums=(0, 1))
+
+    def kernel(self, name: str, default: Kernel) -> Kernel:
+        if name in WALKS:
+            return cast(Kernel, walk(name, default))
+        return super().kernel(name, by_parts(default) if name == "solve_passive" else default)
 
     def fused(self, function: Kernel) -> Kernel:
         # Outside a program, JAX compiles every operation on its own, for each shape.

@@ -150,6 +150,7 @@ def chunks(
     progress bar moves and Ctrl-C is heard while the device is kept busy.
     """
     done, count, checks = 0, 1, 1
+    agreed = loop.problem.backend.agreed
     while done < max_iter:
         started = time.perf_counter()
         if every is not None:
@@ -161,11 +162,12 @@ def chunks(
         loop.before = loop.at
         recorded = loop.advance(count)
         done += count
-        took = max(time.perf_counter() - started, 1e-9)
+        took = time.perf_counter() - started
         yield count, recorded
         if every is not None:
+            took = max(agreed(took), 1e-9)
             checks = max(1, min(2 * checks, MOST_CHECKS, int(checks * ahead / took)))
         else:
-            pace = count / max(time.perf_counter() - started, 1e-9)
+            pace = count / max(agreed(time.perf_counter() - started), 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))
             count -= count % UNROLLED if count > UNROLLED else 0

@@ -11,8 +11,8 @@ from .settling import taken
 
 
 def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
-    """Bytes that so many runs like one take at their peak, beside A."""
-    (m, n), size, rank = problem.shape, problem.dtype.itemsize, run.rank
+    """Bytes that so many runs like one take at their peak, beside A; of several devices, on each."""
+    (m, n), size, rank = problem.A.share(problem.shape), problem.dtype.itemsize, run.rank
     run, at_once = taken(run, problem), problem.backend.states_at_once
     if run.extrapolate:
         at_once += at_once // 2  # a state has twice as many factors, and some are tried beside

@@ -103,7 +103,18 @@ class Problem:
         return self.A.whole(self.frame)
 
     def draw(self, rank: int, seed: int, init: str) -> Factors:
-        """A start, W0 (m, d) and H0 (d, n), on the host."""
+        """A start, W0 (m, d) and H0 (d, n), on the host.
+
+        Raises
+        ------
+        ValueError
+            If it is made of all entries of an A that no process has all of.
+        """
+        if INITS[init].sees and self.A.processes > 1:
+            raise ValueError(
+                f"init is {init!r}, which looks at all of A on one host, but A lies on those of "
+                f"{self.A.processes} processes; take init='random', or pass W0 and H0"
+            )
         return self.fixed.scaled(*INITS[init].draw(self, rank, seed))
 
     def on_device(self, W: Array, H: Array) -> tuple[Array, Array]:

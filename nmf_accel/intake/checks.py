@@ -9,6 +9,7 @@ import numpy as np
 from ..labels import NAMELESS, Labels
 from ..losses import Loss
 from ..matrices import Raw, RawDense, RawSparse
+from ..types import Array, Library
 
 
 def working_dtype(given: Any, asked: Any, of: str = "A") -> np.dtype[Any]:
@@ -66,16 +67,39 @@ def _name_the_first(A: Raw, name: str, labels: Labels) -> None:
     """Raise for the first entry that is wrong, if there is one."""
     xp, entries = A.library.xp, A.stored
     for kind, wrong in (("NaN", xp.isnan), ("infinite", xp.isinf), ("negative", lambda x: x < 0)):
-        where = np.argwhere(A.library.to_numpy(wrong(entries)))
-        if len(where):
-            index = tuple(int(k) for k in where[0])
-            count = f"{len(where)} {kind} entr{'y' if len(where) == 1 else 'ies'}"
+        found = wrong(entries)
+        if count := counted(A.library, found):
+            index = first_true(A.library, found)
             place = labels.place(*A.place(index))
             cure = CURES.get((name, kind)) if isinstance(A, RawDense) else None
             raise ValueError(
-                f"{name} has {count}, first at {place}: {float(entries[index])}; "
+                f"{name} has {count} {kind} {entries_are(count)}, first at {place}: "
+                f"{float(entries[index])}; "
                 f"NMF needs finite {name} >= 0" + (f"; {cure}" if cure else "")
             )
+
+
+def entries_are(count: int) -> str:
+    """The word, of so many."""
+    return "entry" if count == 1 else "entries"
+
+
+def counted(library: Library, found: Array) -> int:
+    """How many of a boolean array are true."""
+    return int(library.xp.sum(found, dtype=library.xp.int64))
+
+
+def first_true(library: Library, found: Array) -> tuple[int, ...]:
+    """The first place where a boolean array is true, which it is somewhere.
+
+    Found where the array is: all of it would not go to the host where several machines share it.
+    """
+    xp, index = library.xp, []
+    while found.ndim > 1:
+        lines = xp.any(xp.reshape(found, (found.shape[0], -1)), axis=1)
+        index.append(int(xp.argmax(xp.astype(lines, xp.int8))))
+        found = found[index[-1], ...]
+    return (*index, int(xp.argmax(xp.astype(found, xp.int8))))
 
 
 def check_for(
@@ -96,11 +120,11 @@ def check_for(
     if not objective.positive or (weights is None and float(A.library.xp.min(A.stored)) > 0):
         return
     zero = ~(A.stored > 0)
-    zeros = np.argwhere(A.library.to_numpy(zero if weights is None else zero & (weights > 0)))
-    if len(zeros):
-        index = tuple(int(k) for k in zeros[0])
+    zero = zero if weights is None else zero & (weights > 0)
+    if count := counted(A.library, zero):
+        index = first_true(A.library, zero)
         raise ValueError(
-            f"{name} has {len(zeros)} zero entr{'y' if len(zeros) == 1 else 'ies'}, first at "
+            f"{name} has {count} zero {entries_are(count)}, first at "
             f"{labels.place(*A.place(index))}, where {objective} is infinite; add something small "
             f"to all of it, e.g. {name} + 1e-3 * {name}.mean(), or take loss='kullback-leibler'"
         )

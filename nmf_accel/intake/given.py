@@ -16,7 +16,7 @@ from ..matrices import Frame, Raw, RawDense, RawSparse, Side
 from ..options import choice
 from ..results import Factorization
 from ..types import Array, Index, once
-from .checks import is_number
+from .checks import first_true, is_number
 from .raws import as_raw
 
 ZEROS = choice("zero", "What a sparse matrix does not store.", ("zero", "missing"))
@@ -243,12 +243,13 @@ def weighed(given: Given) -> tuple[Raw, Any]:
             f"{name} is sparse, and takes no weights; with zeros='missing' only what it stores is "
             "known"
         )
-    library, xp = raw.library, raw.library.xp
     A: Any = raw.stored
-    with get(owner(A) or "numpy").scope(A):
-        M: Any = xp.ones(A.shape, dtype=xp.float64)
+    home = get(owner(A) or "numpy")
+    xp = home.xp
+    with home.scope(A):
+        M: Any = xp.ones_like(A, dtype=xp.float64)
         if given.weights is not None:
-            M = library.asarray(_checked_weights(given, A.shape), "float64")
+            M = _checked_weights(given, A.shape, home)
         if masked is not np.ma.nomask:
             M = M * ~np.asarray(masked)
         if missing is not None:
@@ -257,7 +258,7 @@ def weighed(given: Given) -> tuple[Raw, Any]:
         if given.weights is None and bool(xp.all(M > 0)):
             return raw, None
         A = xp.where(M > 0, A, xp.zeros_like(A))
-    return RawDense(A, library), M
+    return RawDense(A, home), M
 
 
 def _observed(given: Given, raw: Raw) -> Raw:
@@ -272,8 +273,8 @@ def _observed(given: Given, raw: Raw) -> Raw:
     return raw
 
 
-def _checked_weights(given: Given, shape: tuple[int, ...]) -> Any:
-    """The weights on the host or where they are, or what is wrong with them."""
+def _checked_weights(given: Given, shape: tuple[int, ...], home: Backend) -> Any:
+    """The weights in float64 where the matrix is, or what is wrong with them."""
     raw = given.weighing.raw()
     if isinstance(raw, RawSparse):
         raise TypeError("weights are sparse; pass weights.toarray()")
@@ -281,10 +282,16 @@ def _checked_weights(given: Given, shape: tuple[int, ...]) -> Any:
         raise ValueError(
             f"weights have shape {raw.shape}; they must have {given.name}'s, {tuple(shape)}"
         )
-    M = raw.library.to_numpy(raw.stored).astype(float)
-    wrong = np.argwhere(~((M >= 0) & np.isfinite(M)))
-    if len(wrong):
-        row, column = (int(k) for k in wrong[0])
-        place = given.labels.place(row, column)
-        raise ValueError(f"weights are {M[row, column]} at {place}; they must be finite and >= 0")
-    return M
+    library, xp = raw.library, raw.library.xp
+    with get(owner(raw.stored) or "numpy").scope(raw.stored):
+        M: Any = raw.astype(np.dtype("float64")).stored
+        wrong = ~((M >= 0) & xp.isfinite(M))
+        if bool(xp.any(wrong)):
+            row, column = first_true(library, wrong)
+            place = given.labels.place(row, column)
+            raise ValueError(
+                f"weights are {float(M[row, column])} at {place}; they must be finite and >= 0"
+            )
+    own = raw if library is home else RawDense(library.to_numpy(M), get("numpy"))
+    there: Any = home.matrix(own.astype(np.dtype("float64")))
+    return there.array

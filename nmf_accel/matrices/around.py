@@ -46,8 +46,11 @@ class Around(Matrix):
         return self.matrix.nbytes
 
     @property
-    def share(self) -> tuple[int, int]:
-        return self.matrix.share
+    def processes(self) -> int:
+        return self.matrix.processes
+
+    def share(self, shape: tuple[int, int]) -> tuple[int, int]:
+        return self.matrix.share(shape)
 
     def beside(
         self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None

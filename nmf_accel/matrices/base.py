@@ -23,6 +23,10 @@ class Grid(Protocol):
     def T(self) -> Grid:
         """That of the transpose."""
 
+    @property
+    def processes(self) -> int:
+        """How many processes have blocks."""
+
     def share(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The shape of the block that each device has of a matrix."""
 
@@ -91,9 +95,13 @@ class Matrix(ABC):
         """Memory that it takes; of several devices, on each."""
 
     @property
-    def share(self) -> tuple[int, int]:
-        """The shape of what one device has of it: (m, n), unless several share it."""
-        return self.shape
+    def processes(self) -> int:
+        """How many processes have a part of it, and compute together."""
+        return 1
+
+    def share(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """What a device has of a matrix that lies like this one: all, unless several share it."""
+        return shape
 
     def beside(
         self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None
@@ -227,11 +235,14 @@ class Dense(Matrix):
 
     @property
     def nbytes(self) -> int:
-        return self.dtype.itemsize * math.prod(self.share)
+        return self.dtype.itemsize * math.prod(self.share(self.shape))
 
     @property
-    def share(self) -> tuple[int, int]:
-        return self.shape if self.grid is None else self.grid.share(self.shape)
+    def processes(self) -> int:
+        return 1 if self.grid is None else self.grid.processes
+
+    def share(self, shape: tuple[int, int]) -> tuple[int, int]:
+        return shape if self.grid is None else self.grid.share(shape)
 
     def beside(
         self, x: Array, *, rows: int | None = None, columns: int | None = None, dtype: Any = None

@@ -43,7 +43,7 @@ class Weighted(Dense):
 
     @property
     def nbytes(self) -> int:
-        of_folds = 0 if self.folds is None else math.prod(self.share)
+        of_folds = 0 if self.folds is None else math.prod(self.share(self.shape))
         return 2 * super().nbytes + of_folds
 
     @once

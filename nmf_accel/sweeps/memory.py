@@ -11,7 +11,8 @@ from ..options import Options
 
 def kept_bytes(problem: Problem, runs: Iterable[Options]) -> int:
     """Bytes of the factors of some runs, which stay when their batch is done."""
-    return sum(run.rank for run in runs) * sum(problem.shape) * problem.dtype.itemsize
+    shape = problem.A.share(problem.shape)
+    return sum(run.rank for run in runs) * sum(shape) * problem.dtype.itemsize
 
 
 def runs_per_batch(
@@ -33,7 +34,11 @@ def runs_per_batch(
     ValueError
         If not even one run fits into `memory` beside the data.
     """
-    free = int(0.8 * problem.backend.free_memory() / sharing) if memory is None else memory
+    backend = problem.backend
+    if memory is None:
+        free = int(0.8 * backend.agreed(backend.free_memory()) / sharing)
+    else:
+        free = memory
     free -= kept
     if memory is not None:
         free -= problem.A.nbytes + beside

@@ -34,7 +34,8 @@ class Reference:
         """
         given = Given(reference, "reference", beside=beside)
         backend = problem.backend
-        prepared = prepare_whole(given, problem.dtype, backend.name, backend.device)
+        with problem.backend.scope(problem.A):  # it goes where A is
+            prepared = prepare_whole(given, problem.dtype, backend.name, backend.device)
         if prepared.A.weights is not None:
             raise TypeError("reference is a masked array; all of it must be known")
         if prepared.shape != problem.shape:

@@ -140,6 +140,11 @@ def sweep(
         keep=keep,
     )
     problem, truth = work.prepared()
+    if store is not None and problem.A.processes > 1:
+        raise ValueError(
+            f"store is {os.fspath(store)!r}, but A lies on {problem.A.processes} processes, and a "
+            "folder is one process's; leave store out, and save what you keep from one of them"
+        )
     # A folder takes what is kept; and so does the host, of what a device has made of its matrix.
     stay = store is None and problem.backend.name == (given.library or "numpy")
     kept = kept_bytes(problem, wanted_of(runs, keep)) if stay else 0

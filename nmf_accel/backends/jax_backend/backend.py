@@ -229,7 +229,8 @@ class JaxBackend(Backend):
     def kernel(self, name: str, default: Kernel) -> Kernel:
         if name in WALKS:
             return cast(Kernel, walk(name, default))
-        return super().kernel(name, by_parts(default) if name == "solve_passive" else default)
+        form = by_parts(default) if name == "solve_passive" else default
+        return cast(Kernel, super().kernel(name, form))
 
     def fused(self, function: Kernel) -> Kernel:
         # Outside a program, JAX compiles every operation on its own, for each shape.
@@ -296,8 +297,12 @@ class JaxBackend(Backend):
         return add(total, function(slice(whole * height, rows))) if rows % height else total
 
     def free_memory(self) -> int:
-        stats = here().memory_stats()  # None on a CPU
-        return int(stats["bytes_limit"] - stats["bytes_in_use"]) if stats else super().free_memory()
+        grid = current()
+        devices = [here()] if grid is None else grid.mesh.local_devices
+        found = [device.memory_stats() for device in devices]
+        if not all(found):  # of a CPU, whose devices share what there is
+            return super().free_memory() // len(devices)
+        return min(int(stats["bytes_limit"] - stats["bytes_in_use"]) for stats in found)
 
     def out_of_memory(self, error: BaseException) -> bool:
         import jax

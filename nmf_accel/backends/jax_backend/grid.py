@@ -63,6 +63,11 @@ class Grid:
         """That of the transpose."""
         return Grid(self.mesh, self.columns, self.rows)
 
+    @property
+    def processes(self) -> int:
+        """How many processes have blocks."""
+        return len({device.process_index for device in self.mesh.devices.flat})
+
     def share(self, shape: tuple[int, int]) -> tuple[int, int]:
         """The shape of the block that each device has of a matrix."""
         m, n = shape
@@ -134,10 +139,11 @@ def given_back(x: Any, like: Any) -> Any:
 
     if not isinstance(like.sharding, NamedSharding) or Grid.of(x) is None:
         return x
-    rows, columns, *_ = (*like.sharding.spec, None, None)
+    spec = tuple(like.sharding.spec)
+    rows, columns = spec + (None,) * (2 - len(spec))
     names = {ROWS: rows, COLUMNS: columns}
-    spec = PartitionSpec(*(names.get(axis) for axis in x.sharding.spec))
-    return _put_together(x, NamedSharding(like.sharding.mesh, spec))
+    there = PartitionSpec(*(names.get(axis) for axis in x.sharding.spec))
+    return _put_together(x, NamedSharding(like.sharding.mesh, there))
 
 
 def _put_together(x: Any, sharding: Any) -> Any:
@@ -184,7 +190,7 @@ def agreed(number: float) -> float:
     import jax
 
     grid = current()
-    if grid is None or not grid.mesh.is_multi_process:
+    if grid is None or grid.processes == 1:
         return number
     from jax.sharding import NamedSharding, PartitionSpec
 

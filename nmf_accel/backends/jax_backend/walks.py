@@ -56,8 +56,9 @@ def _on_each(
         def on_one(A: Matrix, *arrays: Any) -> Any:
             found = default(library, A, *arrays, *static)
             # What has no columns is a sum over all that there is.
-            over = (grid.rows,), (grid.rows, grid.columns)
-            return jax.tree.map(lambda x: jax.lax.psum(x, over[x.ndim == 1]), found)
+            return jax.tree.map(
+                lambda x: _summed(x, grid, "rows", *["columns"] * (x.ndim == 1)), found
+            )
 
         def lies(x: Any) -> Any:
             return along("columns" if x.ndim == 3 and x.shape[-1] == A.shape[1] else None)
@@ -75,6 +76,15 @@ def _on_each(
         return shared(of_one, *arrays)
 
     return walking
+
+
+def _summed(x: Any, grid: Grid, *axes: str) -> Any:
+    """The sum over the devices along those axes, where there are several."""
+    import jax
+
+    names = (getattr(grid, axis) for axis in axes)
+    several = tuple(name for name in names if grid.mesh.shape[name] > 1)
+    return jax.lax.psum(x, several) if several else x
 
 
 def own(A: Matrix) -> Any:

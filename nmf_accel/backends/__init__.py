@@ -19,6 +19,7 @@ from .registry import (
     probe,
     resolve,
 )
+from .spreading import spread
 
 __all__ = [
     "AUTO",
@@ -34,4 +35,5 @@ __all__ = [
     "owner",
     "probe",
     "resolve",
+    "spread",
 ]

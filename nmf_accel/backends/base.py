@@ -175,6 +175,19 @@ class Backend(ABC):
         """A factor, as the caller has `like`, which is the matrix that was passed."""
         return x
 
+    def spread(self, A: Array, devices: int | None = None) -> Array:
+        """A matrix of the host over so many devices of this process, by columns.
+
+        Raises
+        ------
+        ValueError
+            If a factorization on this backend is one device's.
+        """
+        raise ValueError(
+            f"devices is {devices}, but a factorization on {self.name} is one device's; take "
+            "backend='jax', or leave devices out"
+        )
+
     def frame(self, A: Raw) -> Frame:
         """Which rows and columns of a matrix its loop goes through: those that are not zero."""
         return A.frame()

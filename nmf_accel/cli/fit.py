@@ -23,12 +23,14 @@ from . import signals
 from .options import (
     backend_options,
     declared_option,
+    devices_option,
     dtype_option,
     echo_given,
     known_options,
     matrix_file,
     n_images_option,
     run_options,
+    spread_over,
 )
 from .reading import echo_taken, read_source, reading_options, taken
 from .source import SourceCommand
@@ -71,6 +73,7 @@ MOST_TOP, TOP = 32, 5
 @click.option("--h0", "H0", callback=matrix_file, metavar="FILE", help="Start of H.")
 @dtype_option
 @backend_options
+@devices_option
 @click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
 @click.option("--callback", callback=_callback, metavar="MODULE:FUNCTION", help="See nmf().")
 @click.option("--out", type=click.Path(path_type=Path), default="out", show_default=True)
@@ -88,6 +91,7 @@ def fit(
     progress: bool | None,
     out: Path,
     tables: str,
+    devices: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -109,7 +113,7 @@ def fit(
     show = sys.stderr.isatty() if progress is None else progress
     interrupted = False
     try:
-        result = nmf(data, progress=show, **options)
+        result = nmf(spread_over(devices, data, options), progress=show, **options)
     except Interrupted as stop:
         result, interrupted = stop.result, True
     result = replace(result, settings={**result.settings, **about})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING
+from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import datasets
-from ..backends import DEVICE_VARIABLE, VARIABLE
+from ..backends import DEVICE_VARIABLE, VARIABLE, spread
+from ..datasets import Dataset
 from ..intake import UNKNOWN
 from ..options import COMMON, Option
 from ..results import Factorization, is_factorization
@@ -172,6 +173,29 @@ def known_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+devices_option = click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Share the columns among the first N devices (--backend jax).",
+)
+
+
+def spread_over(devices: int | None, data: Dataset, options: dict[str, Any]) -> Dataset:
+    """The data on so many devices, by its columns; as it is where that is None.
+
+    Raises
+    ------
+    click.UsageError
+        If one device is asked for as well.
+    """
+    if devices is None:
+        return data
+    if options.get("device"):
+        raise click.UsageError("--device is one, and --devices several; leave one of them out")
+    return replace(data, A=spread(data.A, devices, backend=options.get("backend")))
 
 
 def backend_options(command: Any) -> Any:

@@ -22,11 +22,13 @@ from . import signals
 from .options import (
     backend_options,
     declared_option,
+    devices_option,
     dtype_option,
     echo_given,
     known_options,
     n_images_option,
     run_options,
+    spread_over,
 )
 from .reading import echo_taken, read_source, reading_options, taken
 from .tables import echo_table, printable
@@ -97,6 +99,7 @@ def _memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @known_options
 @dtype_option
 @backend_options
+@devices_option
 @workers_options
 @click.option("--memory", callback=_memory, metavar="SIZE", help="Most to take, such as 8G.")
 @declared_option("keep", KEPT)
@@ -113,6 +116,7 @@ def sweep_command(
     dask: str | None,
     progress: bool | None,
     out: Path,
+    devices: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -130,9 +134,12 @@ def sweep_command(
     show = sys.stderr.isatty() if progress is None else progress
     try:
         with workers_for(processes, dask) as workers:
+            if workers and devices:
+                raise click.UsageError("--devices are this process's, so there are no workers")
             if workers and not as_json:
                 click.echo(f"on {workers}")
             options |= {"reference": reference, "executor": workers, "about": about}
+            noisy = spread_over(devices, noisy, options)
             result = sweep(noisy, ranks, store=out, progress=show, **options)
         draw(Store.read(out))
     except Interrupted as stop:

@@ -11,7 +11,7 @@ from .settling import taken
 
 
 def bytes_needed(problem: Problem, run: Options, runs: int = 1) -> int:
-    """Bytes that so many runs like one take at their peak, beside A; of several devices, on each."""
+    """Bytes that so many runs like one take at their peak, beside A; each device, of several."""
     (m, n), size, rank = problem.A.share(problem.shape), problem.dtype.itemsize, run.rank
     run, at_once = taken(run, problem), problem.backend.states_at_once
     if run.extrapolate:

@@ -199,7 +199,9 @@ def _check(
         raise ValueError(
             f"{name} is a {home} array, but this runs on {backend.name}; give a NumPy array"
         )
-    goes_with = {name: axis for axis, name in enumerate(("rows", "columns")) if axis in given.shares}
+    goes_with = {
+        name: axis for axis, name in enumerate(("rows", "columns")) if axis in given.shares
+    }
     on_device = RawDense(problem.A.beside(raw.stored, **goes_with), backend)
     check_entries(on_device, name, zero, given.labels)
 

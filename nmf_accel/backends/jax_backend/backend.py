@@ -26,9 +26,20 @@ from .device import (
     reached,
     without_preallocation,
 )
-from .grid import Grid, adopted, agreed, current, given_back, lying, on_host, standing
+from .grid import (
+    Grid,
+    adopted,
+    agreed,
+    current,
+    given_back,
+    lying,
+    on_devices_of,
+    on_host,
+    standing,
+)
 from .kernels import KERNELS
 from .loops import counted, repeated
+from .spreading import spread
 from .walks import WALKS, by_parts, walk
 
 MOST_PROGRAMS = 128
@@ -76,7 +87,12 @@ class JaxBackend(Backend):
 
     def probe(self) -> Probe:
         found = super().probe()
-        if not found.usable or (device := self._asked or chosen()) is None:
+        if not found.usable:
+            return found
+        if (grid := current()) is not None:
+            told = _told_of(grid.mesh.devices.flat[0])
+            return replace(found, **{**told, "device": f"{grid.mesh.size} × {told['device']}"})
+        if (device := self._asked or chosen()) is None:
             return found
         return replace(found, **_told_of(device))  # in a scope: where the data lies
 
@@ -118,8 +134,7 @@ class JaxBackend(Backend):
         context.enter_context(jax.enable_x64(True))
         x = x.array if isinstance(x, Dense) else x
         grid = Grid.of(x)
-        # There, new arrays are on all of its devices, the same on each.
-        there = on_device_of(x, self._asked) if grid is None else jax.set_mesh(grid.mesh)
+        there = on_device_of(x, self._asked) if grid is None else on_devices_of(grid)
         context.enter_context(there)
         return context
 
@@ -130,6 +145,11 @@ class JaxBackend(Backend):
     def give_back(self, x: Array, like: Array) -> Array:
         found: Array = given_back(x, like)
         return found
+
+    def spread(self, A: Array, devices: int | None = None) -> Array:
+        with self.scope():
+            found: Array = spread(np.asarray(A), devices)
+            return found
 
     def matrix(self, A: Raw) -> Matrix:
         if (grid := current()) is None:

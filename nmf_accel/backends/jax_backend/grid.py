@@ -8,6 +8,9 @@ columns. Nothing is moved for that: arrays are put together anew of the blocks t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,12 +122,25 @@ def is_ours(mesh: Any) -> bool:
     return bool(tuple(mesh.axis_names) == (ROWS, COLUMNS, COPIES))
 
 
+_CURRENT: ContextVar[Grid | None] = ContextVar("grid", default=None)
+
+
 def current() -> Grid | None:
     """The grid of the matrix in whose scope we are, see `Backend.scope`."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def on_devices_of(grid: Grid) -> Iterator[None]:
+    """The context in which new arrays are made on all devices of a grid, on each the same."""
     import jax
 
-    mesh = jax.sharding.get_mesh()
-    return Grid(mesh) if is_ours(mesh) else None
+    before = _CURRENT.set(grid)
+    try:
+        with jax.set_mesh(grid.mesh):
+            yield
+    finally:
+        _CURRENT.reset(before)
 
 
 def adopted(x: Any) -> Any:

@@ -86,7 +86,8 @@ def entries_are(count: int) -> str:
 
 def counted(library: Library, found: Array) -> int:
     """How many of a boolean array are true."""
-    return int(library.xp.sum(found, dtype=library.xp.int64))
+    xp = library.xp
+    return int(xp.sum(xp.astype(found, xp.uint8), dtype=xp.int64))
 
 
 def first_true(library: Library, found: Array) -> tuple[int, ...]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 from array_api_compat import is_jax_array
 from numpy.typing import NDArray
 
-from ...matrices import Dense, Frame, Matrix, Partly, Raw, Seen, Side, Standing, Weighted
+from ...matrices import Dense, Frame, Matrix, Raw
 from ...types import Array, Kernel, State, Step, Sum, add, once
 from ..base import LONGEST_CHUNK, Backend, Program
 from ..probes import Probe
 from .device import (
     chosen,
     device_of,
+    has_plugin,
     here,
     name_of,
     on_device_of,
     reached,
+    told_of,
     without_preallocation,
 )
 from .grid import (
@@ -39,6 +40,7 @@ from .grid import (
 )
 from .kernels import KERNELS
 from .loops import counted, repeated
+from .pytrees import register
 from .spreading import spread
 from .walks import WALKS, by_parts, walk
 
@@ -46,20 +48,6 @@ MOST_PROGRAMS = 128
 """Programs of a function that are kept from call to call. One of a loop takes some 5 MB, another 1
 or 2, and JAX would keep 4096. What is done again and again must have fewer, as a comparison of four
 solvers at ten ranks has, or all of it is compiled each time."""
-
-
-@cache
-def _register() -> None:
-    """Let a matrix go into a program as its array, and a side of its frame as its indices."""
-    from jax.tree_util import register_dataclass
-
-    register_dataclass(Dense, data_fields=["array"], meta_fields=["library", "grid"])
-    weighted = ["array", "weights", "folds"]
-    register_dataclass(Weighted, data_fields=weighted, meta_fields=["library", "grid"])
-    register_dataclass(Seen, data_fields=["matrix", "left_out", "lines"], meta_fields=[])
-    register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
-    register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
-    register_dataclass(Standing, data_fields=["index", "kept"], meta_fields=["size"])
 
 
 class JaxBackend(Backend):
@@ -79,7 +67,7 @@ class JaxBackend(Backend):
 
         with without_preallocation():
             device = self._asked or jax.devices()[0]
-        found = Probe(True, "", version=jax.__version__, **_told_of(device))
+        found = Probe(True, "", version=jax.__version__, **told_of(device))
         if not hasattr(jax, "enable_x64"):
             needs = f"needs jax >= 0.8, found {jax.__version__}; {self.install}"
             return replace(found, usable=False, reason=needs, accelerated=False)
@@ -90,11 +78,11 @@ class JaxBackend(Backend):
         if not found.usable:
             return found
         if (grid := current()) is not None:
-            told = _told_of(grid.mesh.devices.flat[0])
+            told = told_of(grid.mesh.devices.flat[0])
             return replace(found, **{**told, "device": f"{grid.mesh.size} × {told['device']}"})
         if (device := self._asked or chosen()) is None:
             return found
-        return replace(found, **_told_of(device))  # in a scope: where the data lies
+        return replace(found, **told_of(device))  # in a scope: where the data lies
 
     @property
     def block_entries(self) -> int:
@@ -103,7 +91,7 @@ class JaxBackend(Backend):
         return min(2**24, self.free_memory() // 64)  # to keep the device busy, in a part of it
 
     def can_accelerate(self) -> bool:
-        return _has_plugin()
+        return has_plugin()
 
     def versions(self) -> dict[str, str]:
         import jaxlib
@@ -217,7 +205,7 @@ class JaxBackend(Backend):
         """
         import jax
 
-        _register()
+        register()
 
         def run(
             step: Step,
@@ -256,7 +244,7 @@ class JaxBackend(Backend):
         # Outside a program, JAX compiles every operation on its own, for each shape.
         import jax
 
-        _register()
+        register()
         if function not in self._fused:
             self._fused[function] = jax.jit(function, static_argnums=0)
         fused: Kernel = self._fused[function]
@@ -334,15 +322,3 @@ class JaxBackend(Backend):
         import jax
 
         jax.block_until_ready(results)
-
-
-@cache
-def _has_plugin() -> bool:
-    """Whether JAX may reach a GPU or TPU: only through a plug-in package or libtpu."""
-    return any(importlib.util.find_spec(m) for m in ("jax_plugins", "libtpu"))
-
-
-def _told_of(device: Any) -> dict[str, Any]:
-    """What a `Probe` says of a device."""
-    accelerated = device.platform != "cpu"
-    return {"device": device.device_kind if accelerated else "CPU", "accelerated": accelerated}

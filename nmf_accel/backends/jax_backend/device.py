@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
@@ -88,3 +90,15 @@ def on_device_of(x: Any, asked: Any = None) -> AbstractContextManager[Any]:
         return nullcontext()
     context: AbstractContextManager[Any] = jax.default_device(device)
     return context
+
+
+@cache
+def has_plugin() -> bool:
+    """Whether JAX may reach a GPU or TPU: only through a plug-in package or libtpu."""
+    return any(importlib.util.find_spec(m) for m in ("jax_plugins", "libtpu"))
+
+
+def told_of(device: Any) -> dict[str, Any]:
+    """What a `Probe` says of a device."""
+    accelerated = device.platform != "cpu"
+    return {"device": device.device_kind if accelerated else "CPU", "accelerated": accelerated}

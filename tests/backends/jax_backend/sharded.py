@@ -102,9 +102,7 @@ class Programs:
 
         def noted(backend, step, state, constants, count, every=None):
             if not self.texts:
-                lowered = backend.compiled.lower(
-                    step, lying(state), state, constants, count, every
-                )
+                lowered = backend.compiled.lower(step, lying(state), state, constants, count, every)
                 self.texts.append(lowered.compile().as_text())
             blocks = [s.data.nbytes for x in jax.live_arrays() for s in x.addressable_shards]
             self.largest = max(self.largest, *blocks)

@@ -4,8 +4,6 @@
 minutes on 2 cores, whose virtual devices share these cores: it shows what is lost, not what is won.
 """
 
-import statistics
-
 import jax
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from conftest import machine
 
 from nmf_accel import backends, nmf
 
-SHAPE, RANKS, ITERATIONS, ROUNDS = (1728, 4000), (16, 64), 40, 3
+SHAPE, RANKS, ITERATIONS, ROUNDS = (1728, 4000), (16, 64), 40, 5
 BRIEF = {"SHAPE": (60, 40), "ITERATIONS": 3, "ROUNDS": 1}
 
 
@@ -32,6 +30,6 @@ def test_an_iteration_on_devices(benchmark, devices, rank, solver):
     run()  # compiles
     seconds = [benchmark.pedantic(run, rounds=1)] + [run() for _ in range(ROUNDS - 1)]
     about = {"devices": devices, "rank": rank, "solver": solver, "shape": SHAPE}
-    about |= {"ms": 1e3 * statistics.median(seconds), **machine(backends.get("jax"))}
+    about |= {"ms": 1e3 * min(seconds), **machine(backends.get("jax"))}
     benchmark.extra_info.update(about)
     assert min(seconds) > 0

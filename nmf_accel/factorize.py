@@ -68,6 +68,7 @@ def nmf(
         polars, whose first column names the features if it holds strings; a DataArray of xarray
         (features, samples); an AnnData, whose X, cells × genes, is transposed: features are genes
         and samples are cells; a `Dataset`. ``result.settings["taken"]`` says what it was taken for.
+        An array of JAX that several devices share stays so, as do W and H (``docs/devices.md``).
     rank : int
         d, the number of components, at least 1.
     seed : int

@@ -73,14 +73,17 @@ class Standing(Side):
     ----------
     kept : (size,) array of bool
         Where the matrix is.
+    library : Library
+        Of that array.
     """
 
     kept: Any = None
+    library: Any = None
 
     @once
     def left_out(self) -> Index:
-        """Those that are not kept, of which a library is asked that `kept` is an array of."""
-        return np.flatnonzero(~np.asarray(self.kept))
+        """Those that are not kept."""
+        return np.flatnonzero(~self.library.to_numpy(self.kept))
 
     def keep(self, library: Library, x: Array, axis: int = -1) -> Array:
         """`x`, with zeros along an axis where it is not kept."""

@@ -71,10 +71,10 @@ def sweep(
     W_fixed, H_fixed, missing, weights, zeros, unknown, dtype, backend, device
         As for `nmf`.
     memory : int, optional
-        Most bytes that the sweep may take on the device, with A, a `reference` and the factors that
-        are kept; by default 80 % of what is free. With an `executor`, that each worker may take,
-        without what is kept; by default its part of 80 % of what is free where it is, workers of
-        one machine having equal parts.
+        Most bytes that the sweep may take on the device, or on each of several, with A, a
+        `reference` and the factors that are kept; by default 80 % of what is free. With an
+        `executor`, that each worker may take, without what is kept; by default its part of 80 % of
+        what is free where it is, workers of one machine having equal parts.
     executor : concurrent.futures.Executor or Workers, optional
         Whose workers compute batches, one thread each, instead of this process: Dask's
         ``client.get_executor()``, a ``ProcessPoolExecutor``, mpi4py's ``MPIPoolExecutor``, …
@@ -104,7 +104,7 @@ def sweep(
     ------
     ValueError, TypeError
         For input that cannot be factorized, or a setting out of range; for something beside A
-        whose names are not those of A.
+        whose names are not those of A; for a `store` where several processes share A.
     nmf_accel.BackendError
         If the backend that was asked for cannot run on this machine, or has no such device.
     nmf_accel.StoreError

@@ -185,7 +185,10 @@ def standing(library: Library, A: Any) -> Frame:
     largest = (library.xp.max(A, axis=axis) for axis in (1, 0))
     sides = zip(A.shape, (x > 0 for x in largest), strict=True)
     return Frame(
-        *(Side(n) if bool(library.xp.all(kept)) else Standing(n, kept=kept) for n, kept in sides)
+        *(
+            Side(n) if bool(library.xp.all(kept)) else Standing(n, kept=kept, library=library)
+            for n, kept in sides
+        )
     )
 
 

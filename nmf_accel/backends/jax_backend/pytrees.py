@@ -18,4 +18,4 @@ def register() -> None:
     register_dataclass(Seen, data_fields=["matrix", "left_out", "lines"], meta_fields=[])
     register_dataclass(Partly, data_fields=["matrix", "here", "there"], meta_fields=[])
     register_dataclass(Side, data_fields=["index"], meta_fields=["size"])
-    register_dataclass(Standing, data_fields=["index", "kept"], meta_fields=["size"])
+    register_dataclass(Standing, data_fields=["index", "kept"], meta_fields=["size", "library"])

@@ -1,7 +1,7 @@
 """Factorizations of a matrix that four devices share, beside the same on one device.
 
 ``python tests/backends/jax_backend/sharded.py`` goes through all cases and layouts and prints what
-each was off by, in two minutes; `test_shards` goes through a sample.
+each was off by, in eight minutes; `test_shards` goes through a sample.
 """
 
 import os

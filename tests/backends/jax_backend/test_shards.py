@@ -121,7 +121,13 @@ if os.environ["PROCESS"] == "1":  # whose clock goes wrong: how far to go is agr
     loop.time = Clock
 """
 REFUSED = """
-from nmf_accel import sweep
+from nmf_accel import project, sweep
+nmf(A, 2, weights=A, unknown="zero", max_iter=2)
+project(A, np.ones((20, 2)))
+try:
+    nmf(A, 2, weights=A)
+except ValueError as error:
+    print("refused:", error)
 for how in ({"init": "nndsvda"}, {"store": "runs"}):
     try:
         sweep(A, [2], 1, max_iter=2, **how)
@@ -159,6 +165,7 @@ def test_the_recipe_for_several_hosts_runs_as_it_stands_in_two_processes(tmp_pat
             process.kill()
     assert [process.returncode for process in started] == [0, 0], told
     for text in told:
+        assert "refused: nothing is known of 1 row of A, the first being row 7" in text
         assert "refused: init is 'nndsvda'" in text
         assert "refused: store is 'runs', but A lies on 2 processes" in text
     result = Factorization.load(tmp_path / "factors.npz")

@@ -130,6 +130,10 @@ class Loop:
             if self.done < iteration:
                 self.advance(iteration - self.done)
 
+    def agreed(self, seconds: float) -> float:
+        """Seconds that were measured here, as all processes have them that iterate together."""
+        return self.problem.backend.agreed(seconds)
+
     def keep(self, slots: NDArray[np.intp]) -> None:
         """Go on with some of the runs only."""
         xp = self.problem.backend.xp
@@ -150,7 +154,6 @@ def chunks(
     progress bar moves and Ctrl-C is heard while the device is kept busy.
     """
     done, count, checks = 0, 1, 1
-    agreed = loop.problem.backend.agreed
     while done < max_iter:
         started = time.perf_counter()
         if every is not None:
@@ -165,9 +168,9 @@ def chunks(
         took = time.perf_counter() - started
         yield count, recorded
         if every is not None:
-            took = max(agreed(took), 1e-9)
+            took = max(loop.agreed(took), 1e-9)
             checks = max(1, min(2 * checks, MOST_CHECKS, int(checks * ahead / took)))
         else:
-            pace = count / max(agreed(time.perf_counter() - started), 1e-9)
+            pace = count / max(loop.agreed(time.perf_counter() - started), 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))
             count -= count % UNROLLED if count > UNROLLED else 0

@@ -11,12 +11,16 @@ from nmf_accel.core.loop import MOST_CHECKS, chunks
 class Played:
     """A loop whose iterations take a given time of a clock that stands still otherwise."""
 
-    def __init__(self, takes, record_every=1):
+    def __init__(self, takes, record_every=1, elsewhere=1.0):
         self.now, self.takes, self.record_every = 100.0, takes, record_every
+        self.elsewhere = elsewhere  # by what a clock of another process is faster
         self.at, self.before = ((), 0), None
 
     def perf_counter(self):
         return self.now
+
+    def agreed(self, seconds):
+        return seconds * self.elsewhere
 
     def advance(self, count):
         assert self.before == self.at, "there is a way back to where the chunk began"
@@ -29,8 +33,8 @@ class Played:
 def lengths(monkeypatch):
     """``lengths(max_iter, takes, record_every, …)``: the lengths of all chunks."""
 
-    def of(max_iter, takes=0.001, record_every=1, outside=0.0, **options):
-        loop, found = Played(takes, record_every), []
+    def of(max_iter, takes=0.001, record_every=1, outside=0.0, elsewhere=1.0, **options):
+        loop, found = Played(takes, record_every, elsewhere), []
         monkeypatch.setattr(module, "time", loop)
         for count, recorded in chunks(loop, max_iter, **options):
             assert len(recorded) == -(-count // record_every) <= LONGEST_CHUNK
@@ -87,3 +91,9 @@ def test_a_chunk_goes_ahead_of_as_many_checks_as_the_time_allows(lengths):
     assert max(lengths(500, every=3, ahead=0.02)) == 18
     assert set(lengths(30, every=3, ahead=0.0029)) == {3}
     assert lengths(20, takes=0.0, every=2, ahead=1e9) == [2, 4, 8, 6]
+
+
+@pytest.mark.parametrize("options", [{}, {"every": 5, "ahead": 0.053}], ids=["free", "checked"])
+def test_chunks_are_as_long_as_all_processes_agree(lengths, options):
+    agreed = lengths(200, takes=0.004, elsewhere=0.25, **options)
+    assert agreed == lengths(200, takes=0.001, **options) != lengths(200, takes=0.004, **options)

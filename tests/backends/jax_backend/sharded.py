@@ -34,6 +34,8 @@ POSITIVE = A + 0.1
 WEIGHTS = CHANCE.random((M, N)) * (CHANCE.random((M, N)) < 0.9)
 WEIGHTS[:, 17] = 0
 HOLED = np.where(CHANCE.random((M, N)) < 0.1, np.nan, A)
+# So that walks go in many blocks, here too.
+type(backends.get("jax")).block_entries = 100
 BIG = M * N * A.itemsize
 UNKNOWN = {"unknown": "zero"}
 

@@ -22,6 +22,7 @@ SAMPLE = [
     ("hals", "columns"),
     ("bpp", "columns"),
     ("extrapolated", "grid"),
+    ("weights", "columns"),
     ("weights, kullback-leibler", "grid"),
 ]
 """A case costs 3 s. All of them: ``python tests/backends/jax_backend/sharded.py``."""

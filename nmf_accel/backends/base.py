@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
@@ -85,6 +86,24 @@ class Backend(ABC):
     def is_traced(self, x: object) -> bool:
         """Whether `x` is only what a compiler goes through a function with, and has no values."""
         return False
+
+    def plain(self, x: Any, name: str) -> Any:
+        """`x`, an array as a caller passed it, as one to compute with; `name` is for messages.
+
+        Raises
+        ------
+        TypeError
+            If the library has none for it.
+        """
+        return x
+
+    @property
+    def widest(self) -> np.dtype[Any]:
+        """The widest dtype in which the device computes.
+
+        Where that is float32, `xp.float64` is that too, and so what is summed in float64 elsewhere.
+        """
+        return np.dtype("float64")
 
     @abstractmethod
     def to_numpy(self, x: Array) -> NDArray[Any]:

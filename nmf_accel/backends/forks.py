@@ -2,7 +2,7 @@
 
 A child of `os.fork`, as multiprocessing's start method 'fork' makes it, has one thread and a copy
 of all memory. Locks that other threads held stay locked there for ever: JAX hangs with the first
-program. CUDA refuses every call.
+program, PyTorch with the first work for several threads. CUDA refuses every call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ LOST = (
     "by multiprocessing's 'spawn' or 'forkserver', or pass NumPy's arrays and backend='numpy'"
 )
 """What is said of a backend in such a process."""
+
+THREADS_OF_TORCH = "threads of torch"
+"""What is at work where PyTorch was imported: it does not say whether its threads ever were."""
 
 _at_work: list[str] = []
 """The libraries that were at work in a process that this one was forked from."""
@@ -37,6 +40,8 @@ def _note() -> None:
     """In a child process: note what its parent had started, whoever did."""
     if jax_is_at_work():
         _at_work.append("jax")
+    if "torch" in sys.modules:
+        _at_work.append(THREADS_OF_TORCH)
 
 
 if hasattr(os, "register_at_fork"):

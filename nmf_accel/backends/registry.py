@@ -20,7 +20,7 @@ AUTO = "auto"
 
 BACKENDS = {
     name: f"{__package__}.{name}_backend:{name.capitalize()}Backend"
-    for name in ("numpy", "cupy", "jax")
+    for name in ("numpy", "cupy", "jax", "torch")
 }
 """Where the class of each backend is; those of installed packages come after these."""
 
@@ -191,7 +191,8 @@ def _automatic(kind: type[Raw]) -> str:
     for name, backend in _loaded(BACKENDS):
         if kind in backend.kinds and backend.can_accelerate():
             found = probe(name)
-            if found.accelerated:
+            # Most data are float64: what has no more than float32 must be asked for.
+            if found.accelerated and (not found.usable or backend.widest.itemsize == 8):
                 return name
     return "numpy"
 

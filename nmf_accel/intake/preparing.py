@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends import Backend, resolve
+from ..backends import Backend, BackendError, resolve
 from ..core.problem import Problem
 from ..core.scale import Scale, near_one
 from ..labels import LINES
@@ -43,6 +43,7 @@ def prepare(
     raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, type(raw), device)
     with chosen.scope(raw.stored):
+        _refuse_wide(raw, given.name, dtype, chosen)
         if weights is not None and not _anything(raw, weights):
             raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
         nothing = "so there is nothing to factorize"
@@ -74,11 +75,22 @@ def prepare_whole(
     raw, weights = weighed(given)
     chosen = resolve(backend, raw.stored, type(raw), device)
     with chosen.scope(raw.stored):
+        _refuse_wide(raw, given.name, dtype, chosen)
         raw, mean, scale = _checked(raw, given, dtype, "", objective)
         check_for(objective, raw, given.name, weights, given.labels)
         if weights is not None:
             return replace(_known(raw, weights, given, chosen, ("column",)), scale=scale)
         return replace(_as_it_is(raw, given.name, chosen, mean), scale=scale)
+
+
+def _refuse_wide(raw: Raw, name: str, dtype: Any, backend: Backend) -> None:
+    """Raise where a matrix is to be factorized in a dtype that the device has not."""
+    working, widest = working_dtype(raw.dtype, dtype, name), backend.widest
+    if working.itemsize > widest.itemsize:
+        raise BackendError(
+            f"{name} is to be factorized in {working.name}, but {backend.probe().device} has no "
+            f"more than {widest.name}; pass dtype={widest.name!r}, or another device, such as 'cpu'"
+        )
 
 
 def _checked(

@@ -39,6 +39,7 @@ def as_raw(
             f"{name} is traced by {home.name}, and has no values yet; nmf_accel cannot be traced, "
             "so call it outside of jit, grad and vmap"
         )
+    matrix = home.plain(matrix, name)
     if sparse and matrix.ndim == 2:
         check_indices(matrix, name)
         array: Any = _canonical(matrix, home, keep_zeros=keep_zeros)

@@ -16,7 +16,8 @@ from ...matrices import Dense, Matrix, Raw, RawDense, RawSparse, Sparse
 from ...types import Array, State, Step, once
 from ..base import Backend, Program
 from ..probes import Probe
-from .graphs import Captured, NotCapturableError, Replaying
+from ..replaying import NotCapturableError, Replaying
+from .graphs import Captured
 from .kernels import KERNELS, elementwise
 from .sums import inner
 from .workspace import Workspaces

@@ -200,7 +200,7 @@ def spread_over(devices: int | None, data: Dataset, options: dict[str, Any]) -> 
 
 def backend_options(command: Any) -> Any:
     """Where the numbers are computed: by which library, and of several on which device."""
-    told = f"auto, numpy, cupy, jax, …; else {VARIABLE}, else auto."
+    told = f"auto, numpy, cupy, jax, torch, …; else {VARIABLE}, else auto."
     return click.option("--backend", metavar="NAME", help=told)(device_option(command))
 
 

@@ -31,6 +31,8 @@ def pretend(monkeypatch):
     def pretend(name, found):
         monkeypatch.setitem(backends.get(name).__dict__, "_probed", found)
         monkeypatch.setattr(backends.get(name), "can_accelerate", lambda: True)
+        wide = property(lambda backend: np.dtype("float64"))
+        monkeypatch.setattr(type(backends.get(name)), "widest", wide)
 
     return pretend
 
@@ -53,7 +55,7 @@ def third_party(monkeypatch):
 
 
 def test_built_in_ones_come_first_then_those_of_others():
-    assert backends.names() == ["numpy", "cupy", "jax", "strict"]
+    assert backends.names() == ["numpy", "cupy", "jax", "torch", "strict"]
     assert isinstance(backends.get("strict"), StrictBackend)
     assert backends.get("strict") is backends.get("strict")
 
@@ -76,23 +78,24 @@ class TestChoice:
         assert type(result.W) is np.ndarray
 
     @pytest.mark.parametrize(
-        ("cupy", "jax", "picked"),
+        ("cupy", "jax", "torch", "picked"),
         [
-            (GPU, GPU, "cupy"),
-            (NO_GPU, GPU, "jax"),
-            (NO_GPU, Probe(True, device="CPU"), "numpy"),
-            (NO_GPU, NO_GPU, "numpy"),
+            (GPU, GPU, GPU, "cupy"),
+            (NO_GPU, GPU, GPU, "jax"),
+            (NO_GPU, NO_GPU, GPU, "torch"),
+            (NO_GPU, Probe(True, device="CPU"), Probe(True, device="CPU"), "numpy"),
+            (NO_GPU, NO_GPU, NO_GPU, "numpy"),
         ],
     )
-    def test_auto_is_a_usable_gpu_else_numpy(self, pretend, cupy, jax, picked):
-        pretend("cupy", cupy)
-        pretend("jax", jax)
+    def test_auto_is_a_usable_gpu_else_numpy(self, pretend, cupy, jax, torch, picked):
+        for name, found in (("cupy", cupy), ("jax", jax), ("torch", torch)):
+            pretend(name, found)
         assert backends.resolve().name == picked
         assert backends.resolve("auto").name == picked
 
     def test_a_library_that_cannot_reach_a_gpu_is_not_probed(self, monkeypatch):
-        monkeypatch.setattr(backends.get("jax"), "can_accelerate", lambda: False)
-        monkeypatch.setattr(backends.get("cupy"), "can_accelerate", lambda: False)
+        for name in ("jax", "cupy", "torch"):
+            monkeypatch.setattr(backends.get(name), "can_accelerate", lambda: False)
         monkeypatch.setattr(registry, "probe", lambda name: pytest.fail("probed"))
         assert backends.resolve("auto").name == "numpy"
 
@@ -103,13 +106,22 @@ class TestChoice:
         with pytest.raises(ValueError, match=f"A is a {other} array, but backend='{name}'"):
             nmf(on_device(other), 1, backend=name)
 
+    def test_a_gpu_without_float64_is_taken_where_it_is_asked_for_alone(self, pretend, monkeypatch):
+        pretend("cupy", NO_GPU)
+        pretend("jax", NO_GPU)
+        pretend("torch", GPU)
+        narrow = property(lambda backend: np.dtype("float32"))
+        monkeypatch.setattr(type(backends.get("torch")), "widest", narrow)
+        assert backends.resolve().name == "numpy"
+        assert backends.resolve("torch").name == "torch"
+
     def test_auto_leaves_a_device_array_where_it_is(self, pretend):
         pretend("cupy", GPU)
         assert backends.resolve("auto", on_device("strict")).name == "strict"
 
 
 class TestErrors:
-    UNKNOWN = "unknown backend 'tensorly'; valid ones are auto, numpy, cupy, jax, strict"
+    UNKNOWN = "unknown backend 'tensorly'; valid ones are auto, numpy, cupy, jax, torch, strict"
 
     def test_an_unknown_name_lists_the_valid_ones(self):
         with pytest.raises(ValueError, match=self.UNKNOWN):
@@ -202,6 +214,6 @@ def test_the_modules_of_absent_libraries_are_not_imported():
     done = run_python(
         "import sys, numpy, nmf_accel\n"
         "nmf_accel.nmf(numpy.eye(2), 1, max_iter=1, backend='numpy')\n"
-        "print([m for m in ('jax', 'cupy', 'matplotlib', 'PIL') if m in sys.modules])"
+        "print([m for m in ('jax', 'cupy', 'torch', 'matplotlib', 'PIL') if m in sys.modules])"
     )
     assert done.stdout.strip() == "[]", done.stderr

@@ -94,7 +94,7 @@ def test_runs_at_once_are_told():
         (["a.npy"], "Missing option '--rank'"),
         (["nothing", "--rank", 2], "'nothing' is no data set"),
         (["a.npy", "--rank", 0], "rank is 0"),
-        (["a.npy", "--rank", 2, "--backend", "torch"], "unknown backend 'torch'"),
+        (["a.npy", "--rank", 2, "--backend", "tensorly"], "unknown backend 'tensorly'"),
         (["s.npz", "--rank", 2, "--backend", "strict"], "takes no sparse matrices"),
         (["a.npy", "--rank", 2, "--solver", "cd"], "'cd' is not one of"),
         (["a.npy", "--rank", 2, "--seeds", 0], "runs is 0"),

@@ -77,7 +77,7 @@ class TestVerify:
         assert "DIFFERS" in done.stdout
 
     def test_an_unknown_backend(self):
-        assert "unknown backend 'torch'" in run("verify", "--backend", "torch", status=2)
+        assert "unknown backend 'tensorly'" in run("verify", "--backend", "tensorly", status=2)
 
 
 class TestData:

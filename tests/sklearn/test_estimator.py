@@ -197,7 +197,7 @@ def test_it_warns_as_scikit_learn_does():
         ({"beta_loss": "kullback-leibler", "solver": "hals"}, "does not handle beta_loss"),
         ({"solver": "als"}, "The 'solver' parameter of NMF must be a str among"),
         ({"inner": 0}, "The 'inner' parameter of NMF must be an int"),
-        ({"backend": "torch"}, "unknown backend 'torch'"),
+        ({"backend": "tensorly"}, "unknown backend 'tensorly'"),
         ({"n_components": 0}, "The 'n_components' parameter of NMF"),
     ],
 )

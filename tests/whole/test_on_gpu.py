@@ -82,8 +82,8 @@ def test_without_a_gpu_nothing_is_written(tmp_path):
 
 
 def test_a_backend_that_cannot_run(tmp_path):
-    told = on_gpu("--backend", "torch", "--out", tmp_path / "results", status=1)
-    assert told == "torch cannot run here: there is no such backend\n"
+    told = on_gpu("--backend", "tensorly", "--out", tmp_path / "results", status=1)
+    assert told == "tensorly cannot run here: there is no such backend\n"
     assert not (tmp_path / "results").exists()
 
 

@@ -20,6 +20,8 @@ from ..probes import Probe
 from ..replaying import NotCapturableError, Replaying
 from . import device
 from .graphs import Captured
+from .kernels import KERNELS
+from .namespace import Namespace
 from .precision import full_precision
 
 OLDEST = (2, 4)
@@ -39,6 +41,7 @@ class TorchBackend(Backend):
     """PyTorch on the device where the data lies; for data of the host on its GPU if it has one."""
 
     name = "torch"
+    kernels = KERNELS
     install = "pip install 'nmf-accel[torch]', or PyTorch for your GPU as pytorch.org says"
 
     def _probe(self) -> Probe:
@@ -69,13 +72,6 @@ class TorchBackend(Backend):
         """Graphs have a state and products of their own, beside what the loop holds."""
         return 12 if self._device.type == "cuda" else super().states_at_once
 
-    @property
-    def kernels(self) -> Any:  # type: ignore[override]  # a constant elsewhere
-        """Those that need PyTorch to be imported."""
-        from .kernels import KERNELS
-
-        return KERNELS
-
     def can_accelerate(self) -> bool:
         return device.may_accelerate()
 
@@ -87,8 +83,6 @@ class TorchBackend(Backend):
 
     @once
     def xp(self) -> Any:
-        from .namespace import Namespace
-
         return Namespace(self._asked)
 
     @property
@@ -146,7 +140,7 @@ class TorchBackend(Backend):
             )
         x = x.detach().as_subclass(torch.Tensor)
         narrow = str(x.dtype).removeprefix("torch.")
-        return x.to(self.xp.dtype(WIDENED[narrow])) if narrow in WIDENED else x
+        return x.to(self.xp.dtype_of(WIDENED[narrow])) if narrow in WIDENED else x
 
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         return self._scope(x.array if isinstance(x, Dense) else x)
@@ -181,7 +175,7 @@ class TorchBackend(Backend):
             made: Array = self.xp.asarray(x, dtype=dtype)
             return made
         plain = self.plain(x, "the tensor")
-        moved: Array = plain.to(device.here.device or plain.device, self.xp.dtype(dtype))
+        moved: Array = plain.to(device.here.device or plain.device, self.xp.dtype_of(dtype))
         return moved
 
     def ascontiguous(self, x: Any) -> Array:

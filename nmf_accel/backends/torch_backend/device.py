@@ -103,7 +103,7 @@ def may_accelerate() -> bool:
     if "torch" in sys.modules:
         import torch
 
-        return torch.cuda.is_available() or torch.xpu.is_available()
+        return bool(torch.cuda.is_available() or torch.xpu.is_available())
     spec = importlib.util.find_spec("torch")
     folders = (spec and spec.submodule_search_locations) or []
     built = "".join(p.read_text() for p in (Path(x, "version.py") for x in folders) if p.exists())

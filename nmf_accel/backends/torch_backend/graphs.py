@@ -45,7 +45,7 @@ class Captured:
         shape = (LONGEST_CHUNK, step.measures, state[0].shape[0])
         self.history = torch.zeros(shape, dtype=torch.float64, device=like)
         self.count = torch.zeros(1, dtype=torch.int64, device=like)
-        self.stream: Any = torch.cuda.Stream(like)  # type: ignore[no-untyped-call]
+        self.stream = torch.cuda.Stream(like)
         self.graphs: dict[int, Any] = {}
 
     def fits(self, state: State, record_every: int) -> bool:

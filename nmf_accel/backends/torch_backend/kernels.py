@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from ...types import Array
 from ..base import Backend
 
@@ -21,6 +19,8 @@ MOST_SYSTEMS = 65_535
 
 def multiply_divide(backend: Backend, x: Any, n: Any, d: Any, penalty: Any) -> Array:
     """``x * (n / (d + l1 + l2 x))``, in the memory of `d`."""
+    import torch
+
     d += penalty.gradient(x)
     torch.div(n, d, out=d)
     updated: Array = d.mul_(x)
@@ -32,6 +32,8 @@ def descend(backend: Backend, X: Any, model: Any, penalty: Any) -> Array:
 
     On a CPU in tiles of columns that stay in its cache.
     """
+    import torch
+
     N, G = model.with_penalty(backend, penalty)
     X = X.clone(memory_format=torch.contiguous_format)
     d, n = X.shape[1:]
@@ -47,6 +49,8 @@ def descend(backend: Backend, X: Any, model: Any, penalty: Any) -> Array:
 
 def _descend_tile(X: Any, N: Any, G: Any, divisors: Any) -> None:
     """The pass on some columns, in place; `divisors` (R, 1) are those of each row."""
+    import torch
+
     for a in range(0, X.shape[1], ROWS_AT_ONCE):
         x, g = X[:, a : a + ROWS_AT_ONCE], G[:, a : a + ROWS_AT_ONCE]
         rest = torch.baddbmm(N[:, a : a + ROWS_AT_ONCE], g, X, alpha=-1)
@@ -67,6 +71,8 @@ def solve_passive(backend: Backend, G: Any, N: Any, F: Any, going: Any) -> Array
 
     A system that is singular gives what is no number, where `torch.linalg.solve` would raise.
     """
+    import torch
+
     runs, d, n = N.shape
     eye = torch.eye(d, dtype=N.dtype, device=N.device)
     width = min(max(SYSTEMS // (runs * d * d), -(-n // BLOCKS)), n, MOST_SYSTEMS // runs or 1)

@@ -20,8 +20,9 @@ from ..types import Array, Measures, State
 
 DESCENTS = 20
 """Repeats of 'hals' before the pivoting: they find most of the zeros, and cost less."""
-ACCURATE = 1e-8
-"""KKT residual, relative to that of H = 0, above which `project` warns."""
+ACCURATE = {"float64": 1e-8, "float32": 3e-4}
+"""KKT residual, relative to that of H = 0, above which `project` warns; about the root of eps of
+the widest dtype of the device, in which it is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def _is_well_conditioned(G: NDArray[np.float64]) -> bool:
 
 
 def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = None) -> Array:
-    """H (d, n) for W (m, d), in float64 on the device, as the loop has them.
+    """H (d, n) for W (m, d), in the widest dtype of the device, as the loop has them.
 
     Warns if it is not accurate.
 
@@ -93,7 +94,7 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
     step = _solve(backend, descents)
     (H,), measured = backend.iterate(step, (start,), (N / largest, G), 1)
     kkt = float(backend.to_numpy(measured)[0, 0, 0])
-    if not kkt <= ACCURATE:
+    if not kkt <= ACCURATE[backend.widest.name]:
         warn_caller(
             f"W is so ill-conditioned that the KKT residual of H is {kkt:.1e} of that of zero; "
             "take a smaller rank or an l2 > 0"

@@ -158,6 +158,6 @@ def test_a_component_of_next_to_no_size_is_left_to_its_penalty():
 
 
 def test_what_is_not_accurate_is_told_of(monkeypatch):
-    monkeypatch.setattr("nmf_accel.projection.exact.ACCURATE", -1.0)
+    monkeypatch.setattr("nmf_accel.projection.exact.ACCURATE", {"float64": -1.0})
     with pytest.warns(UserWarning, match="W is so ill-conditioned that the KKT residual of H is"):
         project(A, W, backend="numpy")

@@ -70,7 +70,7 @@ class TorchBackend(Backend):
     @property
     def states_at_once(self) -> int:  # type: ignore[override]  # a constant elsewhere
         """Graphs have a state and products of their own, beside what the loop holds."""
-        return 12 if self._device.type == "cuda" else super().states_at_once
+        return 12 if self._captures else super().states_at_once
 
     def can_accelerate(self) -> bool:
         return device.may_accelerate()
@@ -96,6 +96,10 @@ class TorchBackend(Backend):
     def _device(self) -> Any:
         """The device of new tensors."""
         return self.xp.device
+
+    @property
+    def _captures(self) -> bool:
+        return self._device.type in device.CAPTURING
 
     @property
     def widest(self) -> np.dtype[Any]:
@@ -209,17 +213,17 @@ class TorchBackend(Backend):
     ) -> State:
         import torch
 
-        if cheap and limit <= UNASKED and self._device.type != "cpu":
+        if cheap and limit <= UNASKED and self._device.type in device.RUNNING_AHEAD:
             for _ in range(limit):
                 state = function(state)
             return state
-        if self._device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        if self._captures and torch.cuda.is_current_stream_capturing():
             raise NotCapturableError
         return super().repeat_while(function, state, limit)
 
     def program(self, step: Step, constants: tuple[Any, ...]) -> Program:
         plain = super().program(step, constants)
-        if self._device.type != "cuda":
+        if not self._captures:
             return plain
         return Replaying(plain, partial(Captured, step, constants))
 

@@ -18,6 +18,10 @@ NUMBERED = ("cuda", "xpu")
 """Kinds of device of which there may be several; PyTorch calls ROCm's ``cuda`` too."""
 WITHOUT_FLOAT64 = {"mps"}
 """Kinds of device that have no float64, whichever model it is."""
+RUNNING_AHEAD = {"cuda", "xpu", "mps"}
+"""Kinds of device that do what they are told while the host goes on, and would be waited for."""
+CAPTURING = {"cuda"}
+"""Kinds of device whose work can be captured as a graph."""
 DRIVERS = {
     "cuda": lambda: _loads("nvcuda.dll" if os.name == "nt" else "libcuda.so.1"),
     "hip": lambda: os.name == "nt" or Path("/dev/kfd").exists(),

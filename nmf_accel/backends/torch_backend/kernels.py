@@ -40,7 +40,7 @@ def descend(backend: Backend, X: Any, model: Any, penalty: Any) -> Array:
     width = min(max(1024, 2**18 // d), n) if X.device.type == "cpu" else n
     diagonal = torch.diagonal(G, dim1=1, dim2=2)
     # Of a dead component nothing is left of a step; without asking the device which these are.
-    divisors = torch.where(diagonal > 0, diagonal, torch.inf)[..., None].unbind(1)
+    divisors = diagonal.masked_fill(~(diagonal > 0), torch.inf)[..., None].unbind(1)
     for x, rest in zip(X.split(width, dim=2), N.split(width, dim=2), strict=True):
         _descend_tile(x, rest, G, divisors)
     done: Array = X
@@ -79,7 +79,7 @@ def solve_passive(backend: Backend, G: Any, N: Any, F: Any, going: Any) -> Array
     found = []
     for b, f in zip(N.mT.split(width, dim=1), F.mT.split(width, dim=1), strict=True):
         systems = torch.where(f[..., :, None] & f[..., None, :], G[:, None], eye)
-        b = torch.where(f, b, 0)[..., None]
+        b = b.masked_fill(~f, 0)[..., None]
         found.append(torch.linalg.solve_ex(systems, b).result[..., 0])
     solved: Array = torch.cat(found, dim=1).mT
     return solved

@@ -35,7 +35,16 @@ MINUTES = 8
 GRACE = 5
 """Seconds in which a step that ran out of time may write down what it has."""
 
-PACKAGES = ("numpy", "jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x", "scipy", "scikit-learn")
+PACKAGES = (
+    "numpy",
+    "jax",
+    "jaxlib",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "torch",
+    "scipy",
+    "scikit-learn",
+)
 PACKAGES += ("threadpoolctl", "array-api-compat", "pytest", "pytest-benchmark")
 
 SOLVERS = ("mu", "hals", "apg")

@@ -61,10 +61,10 @@ def nmf(
     Parameters
     ----------
     A : (m, n) array
-        Non-negative and finite; columns are samples, rows are features. A NumPy, CuPy or JAX
-        array; one of another library that speaks DLPack, such as PyTorch's; a sparse matrix or
-        array of scipy or cupyx, which is never made dense; or anything that `numpy.asarray`
-        makes a matrix of. Never written to. Or a matrix with names: a frame of pandas, or of
+        Non-negative and finite; columns are samples, rows are features. An array of NumPy, CuPy,
+        JAX or PyTorch; one of another library that speaks DLPack; a sparse matrix or array of
+        scipy or cupyx, which is never made dense; or anything that `numpy.asarray` makes a
+        matrix of. Never written to. Or a matrix with names: a frame of pandas, or of
         polars, whose first column names the features if it holds strings; a DataArray of xarray
         (features, samples); an AnnData, whose X, cells × genes, is transposed: features are genes
         and samples are cells; a `Dataset`. ``result.settings["taken"]`` says what it was taken for.

@@ -184,6 +184,16 @@ def cupy():
 
 
 @pytest.fixture
+def torch():
+    """PyTorch, where it is installed."""
+    found = backends.probe("torch")
+    require_or_skip("torch", found.usable, found.reason)
+    import torch
+
+    return torch
+
+
+@pytest.fixture
 def kernel(cupy):
     """``kernel(source)``: a RawKernel of the one function `f`."""
     return lambda source, **options: cupy.RawKernel(

@@ -37,7 +37,7 @@ class StrictBackend(Backend):
         return Probe(True, device=str(DEVICE), version=array_api_strict.__version__)
 
     def owns(self, x):
-        # Those on the host are of a library that no backend stands for, as PyTorch's are.
+        # Those on the host are of a library that no backend stands for, as MLX's are.
         return type(x).__module__.startswith("array_api_strict") and x.device == DEVICE
 
     def asarray(self, x, dtype):

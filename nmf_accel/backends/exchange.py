@@ -17,12 +17,12 @@ HOST, CUDA = (1, 3), (2,)
 
 
 def is_foreign(x: Any) -> bool:
-    """Whether `x` is an array of another library that speaks DLPack, such as PyTorch."""
+    """Whether `x` is an array of another library that speaks DLPack, such as MLX or TensorFlow."""
     return owner(x) is None and hasattr(type(x), "__dlpack__")
 
 
 def shared(x: Any, name: str) -> Array:
-    """A foreign array, seen from NumPy or, on a GPU, from CuPy or JAX.
+    """A foreign array, seen from NumPy or, on a GPU, from CuPy, JAX or PyTorch.
 
     Raises
     ------

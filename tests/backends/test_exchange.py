@@ -81,15 +81,3 @@ def test_what_cannot_be_shared_is_refused_with_the_reason(monkeypatch):
 def test_a_library_that_takes_nothing_back_gets_numpy(library):
     del library.from_dlpack
     assert isinstance(nmf(Tensor(GOOD), 2, max_iter=2, backend="numpy").W, np.ndarray)
-
-
-def test_pytorch():
-    torch = pytest.importorskip("torch")
-    A = torch.asarray(GOOD)
-    result = nmf(A, 2, max_iter=5)
-    assert isinstance(result.W, torch.Tensor)
-    assert result.W.dtype == torch.float64
-    assert result.W.device == A.device
-    np.testing.assert_array_equal(result.W.numpy(), nmf(GOOD, 2, max_iter=5).W)
-    with pytest.raises(TypeError, match=r"A is a torch.Tensor that cannot be shared"):
-        nmf(A.requires_grad_(), 2)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gpu
 ON_CUPY = pytest.mark.parametrize("gpu", [CUPY], indirect=True)
 
 
-@pytest.fixture(params=[CUPY, "jax"])
+@pytest.fixture(params=[CUPY, "jax", "torch"])
 def gpu(request):
     """The backends that run on a GPU here."""
     found = backends.probe(request.param)
@@ -114,16 +114,21 @@ def test_sparse(gpu, solver, turn):
     assert_parity(gpu.to_numpy(on_device.W), found.W, 1e-12)
 
 
-# Without the stand-in, which PyTorch does not know.
-@pytest.mark.parametrize("gpu", ["cupy"], indirect=True)
+@pytest.mark.parametrize("gpu", ["torch"], indirect=True)
 def test_pytorch_stays_on_the_device(gpu, sprites, tmp_path):
-    torch = pytest.importorskip("torch")
-    A = torch.asarray(np.array(sprites)).cuda()
-    result = nmf(A, 8, max_iter=20)
-    assert result.W.device == A.device
-    assert result.dead == 0
+    import torch
+
+    with gpu.scope():
+        A = gpu.asarray(np.array(sprites, dtype=gpu.widest), gpu.widest)
+    result = nmf(A, 8, max_iter=80)
+    assert A.device.type != "cpu"
+    assert result.W.device == result.H.device == A.device
+    assert isinstance(result.W, torch.Tensor)
     result.save(tmp_path / "f.npz")
-    assert_parity(result.W.cpu().numpy(), nmf(sprites, 8, max_iter=20, backend="cupy").W, 1e-10)
+    expected = nmf(sprites, 8, max_iter=80, dtype=gpu.widest, backend="numpy")
+    tolerance = 1e-10 if gpu.widest == np.float64 else 1e-3
+    assert_parity(result.W.cpu().numpy(), expected.W, tolerance)
+    assert_histories_agree(result.errors, expected.errors, tolerance)
 
 
 @ON_CUPY

@@ -5,7 +5,6 @@ Every operation is looked at: none gives a tensor of float64.
 
 import numpy as np
 import pytest
-from torch_parts import forbidding, torch  # noqa: F401  a fixture
 
 from nmf_accel import BackendError, backends, nmf, project, sweep
 from nmf_accel.backends.torch_backend import device
@@ -36,12 +35,25 @@ RUNS = {
 }
 
 
+def forbidding(torch, forbid):
+    """Within, `forbid(function, outputs)` sees every operation that PyTorch carries out."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Mode(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            outputs = function(*args, **(kwargs or {}))
+            forbid(function, outputs)
+            return outputs
+
+    return Mode()
+
+
 @pytest.fixture
 def float32_only(torch, monkeypatch):
     """Within, the CPU is a device without float64."""
     monkeypatch.setattr(device, "WITHOUT_FLOAT64", {"mps", "cpu"})
 
-    def forbid(function, args, outputs):
+    def forbid(function, outputs):
         for x in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
             if isinstance(x, torch.Tensor):
                 assert x.dtype != torch.float64, f"{function} gives float64"

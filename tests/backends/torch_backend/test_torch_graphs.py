@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from torch_parts import torch  # noqa: F401  a fixture
 
 from nmf_accel import nmf, sweep
 from nmf_accel.backends import replaying

@@ -6,7 +6,6 @@ import threading
 import numpy as np
 import pytest
 from conftest import run_python
-from torch_parts import torch  # noqa: F401  a fixture
 
 from nmf_accel import nmf
 from nmf_accel.backends.torch_backend.precision import FullPrecision

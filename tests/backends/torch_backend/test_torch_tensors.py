@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from torch_parts import torch  # noqa: F401  a fixture
 
 from nmf_accel import BackendError, nmf, project, sweep
 from nmf_accel.intake import Given

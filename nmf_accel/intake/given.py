@@ -128,7 +128,7 @@ class Given:
 
         Lists and what else `numpy.asarray` takes become NumPy arrays; labelled matrices become
         what they hold, transposed where their samples are rows. Arrays of other libraries are
-        shared through DLPack, with NumPy or, on a GPU, with another library. Made anew at each call,
+        shared through DLPack, with NumPy or, on a GPU, another library. Made anew at each call,
         since it may be a copy that nobody needs for long.
 
         Raises

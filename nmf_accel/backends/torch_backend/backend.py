@@ -151,7 +151,9 @@ class TorchBackend(Backend):
 
     @contextmanager
     def _scope(self, x: Any) -> Iterator[None]:
-        """The device of a tensor; no gradients, no autocast, products in full precision.
+        """The device of a tensor; no autocast, products in full precision.
+
+        There are no gradients, since what comes in is detached: see `plain`.
 
         In a process that was forked it has one thread, as PyTorch's `DataLoader` has there: those
         that PyTorch had before are not there, and it would wait for them for ever.
@@ -162,7 +164,6 @@ class TorchBackend(Backend):
         with ExitStack() as stack:
             stack.enter_context(_chosen(there))
             stack.enter_context(torch.inference_mode(False))  # what it makes may need gradients
-            stack.enter_context(torch.no_grad())
             stack.enter_context(full_precision.held())
             for kind in {there.type, "cpu"}:
                 if torch.is_autocast_enabled(kind):

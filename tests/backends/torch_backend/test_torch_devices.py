@@ -9,7 +9,7 @@ import pytest
 from conftest import run_python
 
 from nmf_accel import backends, nmf
-from nmf_accel.backends.torch_backend import TorchBackend, device, kernels
+from nmf_accel.backends.torch_backend import TorchBackend, device
 
 A = np.random.default_rng(0).random((12, 10))
 
@@ -200,34 +200,3 @@ def test_memory_that_is_kept_for_new_tensors_can_be_had(torch, machine, monkeypa
     for name, value in numbers.items():
         monkeypatch.setattr(library, name, lambda there, value=value: value, raising=False)
     assert backend.free_memory() == 120
-
-
-def test_systems_of_some_of_the_variables_are_solved(torch, monkeypatch):
-    backend, rng = backends.get("torch"), np.random.default_rng(0)
-    monkeypatch.setattr(kernels, "MOST_SYSTEMS", 14)  # so that there are several blocks
-    Y, N, F = rng.random((2, 5, 9)), rng.random((2, 5, 30)), rng.random((2, 5, 30)) < 0.5
-    F[:, :, :10], F[0, :, 11] = F[:, :, :1], False
-    G = Y @ Y.mT
-    with backend.scope():
-        found = backend.to_numpy(
-            backend.kernels["solve_passive"](
-                backend, *(torch.as_tensor(x) for x in (G, N, F)), torch.ones(2, 30) > 0
-            )
-        )
-    for r, k in np.ndindex(2, 30):
-        f = F[r, :, k]
-        wanted = np.zeros(5)
-        wanted[f] = np.linalg.solve(G[r][np.ix_(f, f)], N[r, f, k])
-        np.testing.assert_allclose(found[r, :, k], wanted, rtol=1e-8, atol=1e-12)
-    expected = nmf(A, 4, solver="bpp", max_iter=30, backend="numpy")
-    result = nmf(A, 4, solver="bpp", max_iter=30, backend="torch")
-    np.testing.assert_allclose(result.errors, expected.errors, rtol=1e-10)
-
-
-def test_singular_systems_are_solved_without_an_error(torch):
-    backend = backends.get("torch")
-    with backend.scope():
-        G, N = (backend.asarray(np.zeros(s), "float64") for s in ((1, 3, 3), (1, 3, 4)))
-        F = backend.asarray(np.ones((1, 3, 4), dtype=bool), "bool")
-        found = backend.kernels["solve_passive"](backend, G, N, F, F[:, 0])
-    assert not np.isfinite(backend.to_numpy(found)).any()

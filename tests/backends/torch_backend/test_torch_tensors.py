@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmf_accel import BackendError, nmf, project, sweep
+from nmf_accel import BackendError, backends, nmf, project, sweep
 from nmf_accel.intake import Given
 
 A = np.random.default_rng(0).random((12, 10))
@@ -96,8 +96,6 @@ def test_nothing_is_copied_where_memory_serves_both_and_nothing_is_written_to(to
 
 
 def test_a_read_only_matrix_shares_its_memory_without_a_warning(torch):
-    from nmf_accel import backends
-
     mine = A.copy()
     mine.flags.writeable = False
     backend = backends.get("torch")
@@ -207,6 +205,35 @@ def test_what_the_user_has_set_has_no_part_in_it(torch, of_the_user, passed, opt
     tolerance = 1e-3 if "dtype" in options else 1e-10
     np.testing.assert_allclose(W, expected(**options), rtol=tolerance, atol=tolerance)
     assert torch.is_grad_enabled()
+
+
+def test_new_tensors_are_of_float64_whatever_the_default_is(torch, of_the_user):
+    backend = backends.get("torch")
+    with backend.scope():
+        xp = backend.xp
+        made = (
+            xp.zeros(3),
+            xp.ones((1, 2)),
+            xp.eye(2),
+            xp.full(3, 0.5),
+            xp.asarray([0.5]),
+            xp.empty(2),
+        )
+        assert {x.dtype for x in made} == {torch.float64}
+        whole = xp.arange(3), xp.asarray([1]), xp.full((2,), 1)
+        assert {x.dtype for x in whole} == {torch.int64}
+        assert {x.device.type for x in (*made, *whole)} == {"cpu"}
+        copied = xp.asarray(A, copy=True)
+        copied += 1
+        assert A.max() < 1
+
+
+def test_what_is_negative_by_a_bit_alone_comes_to_numpy_as_it_is(torch):
+    x = kinds(torch)["a view of what is negative"]
+    np.testing.assert_array_equal(backends.get("torch").to_numpy(x), A)
+    with torch.no_grad():
+        narrow = torch.ones(2, dtype=torch.bfloat16)
+    assert backends.get("torch").to_numpy(narrow).dtype == np.float32
 
 
 def test_in_inference_mode_what_comes_out_may_be_learned_from_too(torch):

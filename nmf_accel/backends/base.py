@@ -6,11 +6,9 @@ members, and overrides a method below only where its library has a better way.
 
 from __future__ import annotations
 
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import reduce
 from typing import Any, ClassVar, cast
 
@@ -18,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Dense, Frame, Matrix, Raw, RawDense
-from ..types import Array, Kernel, State, Step, Sum, add, once
-from . import forks
-from .probes import Probe
+from ..types import Array, Kernel, State, Step, Sum, add
+from .probes import Installed
 
 LONGEST_CHUNK = 256
 """Most records of one `Backend.iterate` call; fixes the shape of its buffer."""
@@ -37,12 +34,9 @@ Program = Callable[[State, int, int | None], tuple[State, Array]]
 """`Backend.iterate` of a state, a count and `record_every`; all else is settled."""
 
 
-class Backend(ABC):
+class Backend(Installed):
     """An array library, seen from the loop."""
 
-    name: ClassVar[str]
-    install: ClassVar[str]
-    """The command that makes the backend usable."""
     recompiles_for_shapes: ClassVar[bool] = False
     """Whether another number of runs costs a compilation."""
     idle_part: ClassVar[float] = 0.5
@@ -53,12 +47,8 @@ class Backend(ABC):
     """The kinds of matrix that `matrix` takes."""
     kernels: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Its own forms of the solvers' kernels, by name; see `kernel`."""
-    lives_through_fork: ClassVar[bool] = True
-    """Whether its library works in a process that was forked when it was at work."""
     states_at_once: ClassVar[int] = 6
     """How many states, and products of their size, `iterate` keeps in memory at its peak."""
-    device: str | None = None
-    """The one of `devices` that was asked for; None leaves the choice to the library."""
 
     @property
     def least_space(self) -> int:
@@ -69,10 +59,6 @@ class Backend(ABC):
     def block_entries(self) -> int:
         """How many entries a walk through a matrix takes at a time: so many stay in cache."""
         return 2**18
-
-    @abstractmethod
-    def _probe(self) -> Probe:
-        """Look at the library and its device; may raise anything."""
 
     @property
     @abstractmethod
@@ -87,16 +73,6 @@ class Backend(ABC):
         """Whether `x` is only what a compiler goes through a function with, and has no values."""
         return False
 
-    def plain(self, x: Any, name: str) -> Any:
-        """`x`, an array as a caller passed it, as one to compute with; `name` is for messages.
-
-        Raises
-        ------
-        TypeError
-            If the library has none for it.
-        """
-        return x
-
     @property
     def widest(self) -> np.dtype[Any]:
         """The widest dtype in which the device computes.
@@ -108,51 +84,6 @@ class Backend(ABC):
     @abstractmethod
     def to_numpy(self, x: Array) -> NDArray[Any]:
         """The values of `x` on the host."""
-
-    def devices(self) -> list[str]:
-        """The devices that it reaches here, by the library's own names; of a kind in order."""
-        return []
-
-    def device_of(self, x: Any) -> str:
-        """Where an array of this library lies, as `devices` has it; empty where that is no one."""
-        return ""
-
-    def called(self, device: str) -> str | None:
-        """The one of `devices` that is meant: of ``cuda`` the first; None if there is no such."""
-        kind = f"{device}:"
-        return next((x for x in self.devices() if x == device or x.startswith(kind)), None)
-
-    @once
-    def _probed(self) -> Probe:
-        try:
-            return self._probe()
-        except ModuleNotFoundError as error:
-            return Probe(False, f"{error.name} is not installed; {self.install}")
-        except Exception as error:  # noqa: BLE001  drivers fail in ways of their own
-            first_line = (str(error) or type(error).__name__).splitlines()[0]
-            return Probe(False, f"installed, but unusable: {first_line}; {self.install}")
-
-    @once
-    def _process(self) -> int:
-        """The process that probed it."""
-        return os.getpid()
-
-    def probe(self) -> Probe:
-        """Whether the backend is usable here, and why not. Never raises; looks once."""
-        found, process = self._probed, self._process
-        if self.lives_through_fork or not found.usable:
-            return found
-        if process == os.getpid() and not forks.before_fork(self.name):
-            return found
-        return replace(found, usable=False, reason=forks.LOST.format(name=self.name))
-
-    def can_accelerate(self) -> bool:
-        """Whether it is worth probing for a GPU: a cheap look that imports nothing."""
-        return True
-
-    def versions(self) -> dict[str, str]:
-        """Versions to record with a result."""
-        return {self.name: self.probe().version}
 
     def scope(self, x: Any = None) -> AbstractContextManager[Any]:
         """The context in which every call below is made, for data that lives with `x`.
@@ -186,8 +117,16 @@ class Backend(ABC):
         """`A`, of one of `kinds`, from the host or this library, as this backend multiplies it."""
         return Dense(self.asarray(A.stored, A.dtype), self)
 
-    def adopt(self, x: Array) -> Array:
-        """A matrix of this library as it can compute with it, not copied."""
+    def adopt(self, x: Any, name: str) -> Any:
+        """`x`, an array of this library as a caller passed it, as one to compute with.
+
+        It is not copied but where the library must; `name` is for messages.
+
+        Raises
+        ------
+        TypeError
+            If the library has none for it.
+        """
         return x
 
     def give_back(self, x: Array, like: Array) -> Array:

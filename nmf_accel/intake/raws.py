@@ -39,7 +39,7 @@ def as_raw(
             f"{name} is traced by {home.name}, and has no values yet; nmf_accel cannot be traced, "
             "so call it outside of jit, grad and vmap"
         )
-    matrix = home.plain(matrix, name)
+    matrix = home.adopt(matrix, name)
     if sparse and matrix.ndim == 2:
         check_indices(matrix, name)
         array: Any = _canonical(matrix, home, keep_zeros=keep_zeros)
@@ -65,7 +65,7 @@ def as_raw(
         same = (array.nnz, array.dtype) == (matrix.nnz, matrix.dtype)
         whole = same and getattr(matrix, "format", "") == "csc"
         return RawSparse(array, home, matrix if whole else None)
-    return RawDense(home.adopt(array), home)
+    return RawDense(array, home)
 
 
 def _as_array(name: str, passed: Any) -> Any:

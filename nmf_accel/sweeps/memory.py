@@ -36,12 +36,9 @@ def runs_per_batch(
     """
     backend = problem.backend
     if memory is None:
-        free = int(0.8 * backend.agreed(backend.free_memory()) / sharing)
+        free = int(0.8 * backend.agreed(backend.free_memory()) / sharing) - kept
     else:
-        free = memory
-    free -= kept
-    if memory is not None:
-        free -= problem.A.nbytes + beside
+        free = memory - kept - problem.A.nbytes - beside
     fit = bisect_right(range(1, count + 1), free, key=lambda runs: bytes_needed(problem, run, runs))
     if fit < 1:
         if memory is not None:

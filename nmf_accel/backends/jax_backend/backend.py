@@ -126,9 +126,8 @@ class JaxBackend(Backend):
         context.enter_context(there)
         return context
 
-    def adopt(self, x: Array) -> Array:
-        found: Array = adopted(x)
-        return found
+    def adopt(self, x: Any, name: str) -> Any:
+        return adopted(x)
 
     def give_back(self, x: Array, like: Array) -> Array:
         found: Array = given_back(x, like)

@@ -127,7 +127,7 @@ class TorchBackend(Backend):
             or torch.compiler.is_compiling()
         )
 
-    def plain(self, x: Any, name: str) -> Any:
+    def adopt(self, x: Any, name: str) -> Any:
         import torch
 
         if not self.owns(x):
@@ -179,7 +179,7 @@ class TorchBackend(Backend):
         if not self.owns(x):
             made: Array = self.xp.asarray(x, dtype=dtype)
             return made
-        plain = self.plain(x, "the tensor")
+        plain = self.adopt(x, "the tensor")
         moved: Array = plain.to(device.here.device or plain.device, self.xp.dtype_of(dtype))
         return moved
 

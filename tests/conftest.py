@@ -82,9 +82,6 @@ CUPY = pytest.param("cupy", marks=[pytest.mark.gpu, pytest.mark.standin])
 """CuPy, on a GPU by ``pytest -m gpu``, and on the CPU by ``pytest -m standin``."""
 BACKENDS = [CUPY if name == "cupy" else name for name in (*backends.names(), "strict")]
 
-LONG = "NMF_ACCEL_LONG" in os.environ
-"""Whether what takes minutes is run: ``NMF_ACCEL_LONG=1 python -m pytest -k "torch and punks"``."""
-
 STANDIN = Path(__file__).parent / "standin"
 
 
@@ -104,15 +101,6 @@ def require_or_skip(name, usable, reason):
     if name in required:
         pytest.fail(f"NMF_ACCEL_REQUIRE names {name}: {reason}", pytrace=False)
     pytest.skip(f"{name}: {reason}")
-
-
-def iterations(backend, rank):
-    """How many over CryptoPunks are compared.
-
-    array-api-strict checks every operation, so fewer there; on PyTorch rank 256 takes minutes.
-    """
-    few = backend == "strict" or (backend == "torch" and rank > 16 and not LONG)
-    return 100 if few else 1000
 
 
 def to_host(x):
@@ -193,6 +181,21 @@ def cupy():
     import cupy
 
     return cupy
+
+
+@pytest.fixture
+def iterations(request):
+    """``iterations(backend, rank)``: how many over CryptoPunks are compared.
+
+    array-api-strict checks every operation, so fewer there; on PyTorch they take minutes.
+    """
+    whole = request.config.getoption("whole")
+
+    def iterations(backend, rank):
+        few = backend == "strict" or (backend == "torch" and rank > 16 and not whole)
+        return 100 if few else 1000
+
+    return iterations
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import assert_histories_agree, iterations, low_rank
+from conftest import assert_histories_agree, low_rank
 
 from nmf_accel import nmf
 from nmf_accel.losses import frobenius
@@ -19,7 +19,7 @@ def residual(A, result):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rank", RANKS)
-def test_errors_are_the_residuals_on_punks(backend, rank, dtype, punks, punk_run):
+def test_errors_are_the_residuals_on_punks(backend, rank, dtype, iterations, punks, punk_run):
     A = punks.astype(dtype)
     starts = {}
     for steps in (1, 2, 7, 40):  # each run continues the one before
@@ -68,7 +68,7 @@ def test_where_the_free_formula_fails_the_residual_takes_over(dtype, monkeypatch
     assert result.error < 1e-5
 
 
-def test_errors_never_increase_on_punks(backend, punk_run):
+def test_errors_never_increase_on_punks(backend, iterations, punk_run):
     errors = punk_run(backend, 64, "float64", iterations(backend, 64)).errors
     assert (np.diff(errors) < 0).all()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from allowed import FLOAT32, FLOAT32_FROM_FLOAT64, FLOAT64
-from conftest import assert_histories_agree, assert_parity, iterations, to_host
+from conftest import assert_histories_agree, assert_parity, to_host
 from reference import reference_nmf
 
 from nmf_accel import backends, nmf
@@ -12,7 +12,7 @@ RANKS = (16, 64, 256)
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_punks_in_float64(backend, rank, punk_run, punk_oracle):
+def test_punks_in_float64(backend, rank, iterations, punk_run, punk_oracle):
     max_iter = iterations(backend, rank)
     result = punk_run(backend, rank, "float64", max_iter)
     W, H, errors = punk_oracle(rank, max_iter)
@@ -22,7 +22,7 @@ def test_punks_in_float64(backend, rank, punk_run, punk_oracle):
 
 
 @pytest.mark.parametrize("rank", RANKS[:2])
-def test_punks_in_float32(backend, rank, punk_run, punk_oracle):
+def test_punks_in_float32(backend, rank, iterations, punk_run, punk_oracle):
     max_iter = iterations(backend, rank)
     result = punk_run(backend, rank, "float32", max_iter)
     assert result.W.dtype == result.H.dtype == np.float32

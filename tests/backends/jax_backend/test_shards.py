@@ -113,16 +113,11 @@ def test_what_cannot_be_is_said_with_its_cure(found, what, told):
     assert re.search(told, found["others"]["told"][what])
 
 
-CLOCK = """
-import os, time
-if os.environ["PROCESS"] == "1":  # whose clock goes wrong: how far to go is agreed on all the same
-    import nmf_accel.core.loop as loop
-    class Clock:
-        perf_counter = staticmethod(lambda: 1000 * time.perf_counter())
-    loop.time = Clock
-"""
 REFUSED = """
 from nmf_accel import project, sweep
+from nmf_accel.backends import get
+with get("jax").scope(get("jax").adopt(A)):
+    print("agreed on", get("jax").agreed(3.0 + jax.process_index()))
 nmf(A, 2, weights=A, unknown="zero", max_iter=2)
 project(A, np.ones((20, 2)))
 try:
@@ -142,7 +137,7 @@ def test_the_recipe_for_several_hosts_runs_as_it_stands_in_two_processes(tmp_pat
     A = np.random.default_rng(0).random((20, 40))
     A[:, [0, 33]] = A[7] = 0
     np.save(tmp_path / "A.npy", A)
-    (tmp_path / "factorize.py").write_text(CLOCK + recipe + REFUSED, "utf-8")
+    (tmp_path / "factorize.py").write_text(recipe + REFUSED, "utf-8")
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -166,6 +161,7 @@ def test_the_recipe_for_several_hosts_runs_as_it_stands_in_two_processes(tmp_pat
             process.kill()
     assert [process.returncode for process in started] == [0, 0], told
     for text in told:
+        assert "agreed on 3.0" in text
         assert "refused: nothing is known of 1 row of A, the first being row 7" in text
         assert "refused: init is 'nndsvda'" in text
         assert "refused: store is 'runs', but A lies on 2 processes" in text

@@ -76,10 +76,10 @@ def loop_of(name, n, dtype, solver, runs):
 @pytest.mark.parametrize("solver", ["mu", "hals"])
 @pytest.mark.parametrize(("n", "runs"), [(500, 1), (500, 20), (10_000, 1)])
 def test_graphs(benchmark, usable, monkeypatch, n, runs, solver, graph):
-    from nmf_accel.backends.cupy_backend import graphs
+    from nmf_accel.backends import replaying
 
     backend = usable("cupy")
-    monkeypatch.setattr(graphs, "WARM_UP", 0 if graph else 10**12)
+    monkeypatch.setattr(replaying, "WARM_UP", 0 if graph else 10**12)
     with backend.scope():
         loop = loop_of("cupy", n, "float32", solver, runs)
         timed(benchmark, backend, lambda: loop.advance(CHUNK))

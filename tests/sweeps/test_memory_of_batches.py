@@ -47,10 +47,11 @@ def test_the_plan_holds(noise, backend, dtype, solver, inner):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("solver", "inner"), VARIANTS)
 def test_the_plan_holds_on_a_gpu(noise, dtype, solver, inner, cupy, ledger, monkeypatch):
-    from nmf_accel.backends.cupy_backend import graphs, workspace
+    from nmf_accel.backends import replaying
+    from nmf_accel.backends.cupy_backend import workspace
 
-    monkeypatch.setattr(graphs, "WARM_UP", 0)
-    monkeypatch.setattr(graphs, "SHORTEST", 1)
+    monkeypatch.setattr(replaying, "WARM_UP", 0)
+    monkeypatch.setattr(replaying, "SHORTEST", 1)
     monkeypatch.setattr("test_memory_of_batches.RANK", 20)
     pack, runs, plan = planned(noise[:20, :30], "cupy", dtype, solver, inner)
     list(pack.run(runs[:1], Progress()))

@@ -6,8 +6,9 @@ from conftest import CUPY
 from toys import ToyBackend
 
 from nmf_accel import backends
+from nmf_accel.backends import replaying
 from nmf_accel.backends.cupy_backend import backend as backend_module
-from nmf_accel.backends.cupy_backend import divergences, graphs, kernels, sources
+from nmf_accel.backends.cupy_backend import divergences, kernels, sources
 from nmf_accel.core import Loop
 from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import divergences as generic
@@ -282,7 +283,7 @@ GENERIC = {(1, None): 31, (0, None): 37, (3, None): 47, (1, "kkt"): 46, (0.8, "k
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize(("beta", "stop"), LEAST)
 def test_an_iteration_takes_few_launches(ledger, beta, stop, runs, dtype, monkeypatch):
-    monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+    monkeypatch.setattr(replaying, "WARM_UP", 10**9)
     found = an_iteration(ledger, loop_of(beta, stop, runs, dtype))
     assert found["launch"] == LEAST[beta, stop]
     assert found.get("sync", 0) == found.get("h2d", 0) == found.get("d2h", 0) == 0
@@ -319,7 +320,7 @@ def test_replayed_graphs_give_what_single_launches_give(beta, every, entries, mo
     found, expected = (loop_of(beta, "kkt", runs=3, record_every=every) for _ in range(2))
     recorded = [found.advance(count) for count in chunks]
     assert found.program.captured is not None
-    monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+    monkeypatch.setattr(replaying, "WARM_UP", 10**9)
     for mine, count in zip(recorded, chunks, strict=True):
         np.testing.assert_array_equal(mine, expected.advance(count))
     assert expected.program.captured is None

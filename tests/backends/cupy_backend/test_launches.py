@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nmf_accel import backends, nmf
+from nmf_accel.backends import replaying
 from nmf_accel.backends.cupy_backend import cublas, graphs
 from nmf_accel.core import Loop, extrapolated_of
 from nmf_accel.intake import Given, prepare
@@ -28,7 +29,7 @@ CAPTURED = [("mu", 1), ("hals", 1), ("mu", 5), ("hals", 5), ("apg", 10)]
 
 @pytest.fixture
 def launch_by_launch(monkeypatch):
-    monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+    monkeypatch.setattr(replaying, "WARM_UP", 10**9)
 
 
 def loop_of(solver, inner=1, stop=None, runs=1, A=None, dtype="float64", **options):
@@ -100,7 +101,7 @@ class TestGraphs:
         found, expected = (loop_of(record_every=every, **options) for _ in range(2))
         recorded = [found.advance(count) for count in chunks]
         assert found.program.captured is not None
-        monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+        monkeypatch.setattr(replaying, "WARM_UP", 10**9)
         for mine, count in zip(recorded, chunks, strict=True):
             np.testing.assert_array_equal(mine, expected.advance(count))
         assert expected.program.captured is None
@@ -113,7 +114,7 @@ class TestGraphs:
         found, expected = (loop_of(record_every=every, **options) for _ in range(2))
         recorded = [found.advance(count * every) for count in (40, 20)]
         assert found.program.captured is not None
-        monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+        monkeypatch.setattr(replaying, "WARM_UP", 10**9)
         for mine, count in zip(recorded, (40, 20), strict=True):
             np.testing.assert_array_equal(mine, expected.advance(count * every))
         for x, y in zip(found.state, expected.state, strict=True):
@@ -172,7 +173,7 @@ class TestGraphs:
         options = {"solver": "bpp" if "bpp" in case else "mu", "backend": "cupy"}
         rank = 6 if case == "bpp" else 2  # of which 20 exchanges may be all that there are
         with ledger.counted() as count:
-            max_iter = {"short": graphs.WARM_UP, "sparse": 200}.get(case, 40)
+            max_iter = {"short": replaying.WARM_UP, "sparse": 200}.get(case, 40)
             nmf(csr_array(A) if case == "sparse" else A, rank, max_iter=max_iter, **options)
         assert count["graph"] == count["captured"] == 0
 
@@ -191,7 +192,7 @@ class TestGraphs:
             warnings.simplefilter("error")
             found.append(loop.advance(40))
         assert len(tried) == 1
-        monkeypatch.setattr(graphs, "WARM_UP", 10**9)
+        monkeypatch.setattr(replaying, "WARM_UP", 10**9)
         for recorded in found:
             np.testing.assert_array_equal(recorded, expected.advance(40))
 

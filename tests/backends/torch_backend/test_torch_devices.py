@@ -118,7 +118,7 @@ def test_an_old_one_is_refused_with_the_version_it_needs(torch, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_has_one_thread_within_and_the_same_numbers():
+def test_a_forked_process_has_one_thread_within_and_the_same_numbers(torch):
     done = run_python(
         """
 import os, warnings

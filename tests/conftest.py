@@ -184,21 +184,6 @@ def cupy():
 
 
 @pytest.fixture
-def iterations(request):
-    """``iterations(backend, rank)``: how many over CryptoPunks are compared.
-
-    array-api-strict checks every operation, so fewer there; on PyTorch they take minutes.
-    """
-    whole = request.config.getoption("whole")
-
-    def iterations(backend, rank):
-        few = backend == "strict" or (backend == "torch" and rank > 16 and not whole)
-        return 100 if few else 1000
-
-    return iterations
-
-
-@pytest.fixture
 def torch():
     """PyTorch, where it is installed."""
     found = backends.probe("torch")

@@ -19,14 +19,14 @@ def residual(A, result):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rank", RANKS)
-def test_errors_are_the_residuals_on_punks(backend, rank, dtype, iterations, punks, punk_run):
+def test_errors_are_the_residuals_on_punks(backend, rank, dtype, punks, punk_run):
     A = punks.astype(dtype)
     starts = {}
     for steps in (1, 2, 7, 40):  # each run continues the one before
         result = nmf(A, rank, max_iter=steps, backend=backend, **starts)
         assert result.error == pytest.approx(residual(A, result), rel=ACCURACY[dtype])
         starts = {"W0": result.W, "H0": result.H}
-    result = punk_run(backend, rank, dtype, iterations(backend, rank))
+    result = punk_run(backend, rank, dtype, 100 if backend == "strict" else 1000)
     assert result.error == pytest.approx(residual(A, result), rel=ACCURACY[dtype])
 
 
@@ -68,8 +68,8 @@ def test_where_the_free_formula_fails_the_residual_takes_over(dtype, monkeypatch
     assert result.error < 1e-5
 
 
-def test_errors_never_increase_on_punks(backend, iterations, punk_run):
-    errors = punk_run(backend, 64, "float64", iterations(backend, 64)).errors
+def test_errors_never_increase_on_punks(backend, punk_run):
+    errors = punk_run(backend, 64, "float64", 100 if backend == "strict" else 1000).errors
     assert (np.diff(errors) < 0).all()
 
 

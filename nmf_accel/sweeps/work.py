@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from .._version import __version__
-from ..backends import BackendError
+from ..backends import BackendError, get, owner
 from ..core import Problem, settle
 from ..intake import Given, hold, prepare
+from ..matrices import is_sparse
 from ..options import Options
 from ..progress import Progress
 from ..types import once
@@ -60,9 +61,10 @@ class Work:
     key: str = field(default_factory=lambda: uuid4().hex)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was passed, without what was found out of it."""
-        sent = {x.name: getattr(self, x.name) for x in fields(self)}
-        return {**sent, "given": replace(self.given)}
+        """What was passed, without what was found out of it; arrays of a device on the host."""
+        sent = {x.name: _sent(getattr(self, x.name)) for x in fields(self)}
+        passed, weights = map(_sent, (self.given.passed, self.given.weights))
+        return {**sent, "given": replace(self.given, passed=passed, weights=weights)}
 
     def prepared(self) -> tuple[Problem, Reference | None]:
         """The data, checked and made ready, and the reference beside it.
@@ -115,6 +117,16 @@ class Work:
 
     def __repr__(self) -> str:
         return f"<Work of ranks {sorted(self.ranks)} on {self.given!r}>"
+
+
+def _sent(x: Any) -> Any:
+    """An array of JAX, PyTorch or another such library as NumPy has it; all else as it is.
+
+    JAX makes float32 of float64 where it is not told otherwise, as when something is unpickled.
+    PyTorch would move a tensor of the caller's into memory that processes share.
+    """
+    library = owner(x)
+    return x if library is None or is_sparse(x) else get(library).to_numpy(x)
 
 
 _preparing = Lock()

@@ -113,10 +113,19 @@ def test_on_every_backend(backend, post):
     assert {row["backend"] for row in found.table} == {backend}
 
 
-def test_factors_are_of_the_library_of_the_matrix(post):
-    jnp = pytest.importorskip("jax.numpy")
-    found = sweep(jnp.asarray(A), [2], 2, max_iter=5, executor=post)
-    assert isinstance(found.best(2).W, type(jnp.asarray(A)))
+def test_a_matrix_of_a_device_is_sent_in_its_precision_and_factors_are_of_its_library(
+    backend, post
+):
+    library = backends.get(backend)
+    with library.scope():
+        there = library.asarray(A, np.dtype("float64"))
+    options = {"max_iter": 20, "backend": backend}
+    expected = sweep(there, [2], 2, reference=there, **options)
+    found = sweep(there, [2], 2, reference=there, executor=post, **options)
+    assert backends.owner(found.best(2).W) == backend
+    assert_parity(found.best(2).W, expected.best(2).W, 1e-10)
+    errors = [[row["reference_error"] for row in result.table] for result in (found, expected)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-10)
 
 
 def test_auto_is_settled_by_the_caller(post, monkeypatch):

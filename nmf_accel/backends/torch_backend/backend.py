@@ -175,6 +175,17 @@ class TorchBackend(Backend):
                 torch.set_num_threads(1)
             yield
 
+    @contextmanager
+    def at_most(self, several: int) -> Iterator[None]:
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(min(several, before))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
     def asarray(self, x: Any, dtype: Any) -> Array:
         if not self.owns(x):
             made: Array = self.xp.asarray(x, dtype=dtype)

@@ -164,7 +164,7 @@ def test_the_recipe_for_several_hosts_runs_as_it_stands_in_two_processes(tmp_pat
         assert "agreed on 3.0" in text
         assert "refused: nothing is known of 1 row of A, the first being row 7" in text
         assert "refused: init is 'nndsvda'" in text
-        assert "refused: store is 'runs', but A lies on 2 processes" in text
+        assert "refused: A lies on 2 processes, which have no folder and no workers" in text
     result = Factorization.load(tmp_path / "factors.npz")
     one = nmf(A, 4, solver="hals", max_iter=50, backend="jax")
     for name in ("W", "H", "errors"):

@@ -263,3 +263,16 @@ def test_the_estimator_takes_tensors(torch):
     np.testing.assert_allclose(model.components_.numpy(), wanted.components_, atol=1e-10)
     for found in (W, model.transform(x), model.inverse_transform(W)):
         assert type(found) is torch.Tensor
+
+
+def test_a_worker_takes_no_more_threads_than_it_is_told(torch):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with backends.get("torch").at_most(2):
+            assert torch.get_num_threads() == 2
+            with backends.get("torch").at_most(5):
+                assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..options import COMMON, Options, declared
+from .store import KEEP
 
 MOST_RUNS = 10**6
 """Of one sweep: the table of more would not be read by anyone."""
@@ -70,3 +71,10 @@ def planned_runs(
     return [
         Options(rank=rank, seed=seed, **options) for rank in axes["ranks"] for seed in axes["seeds"]
     ]
+
+
+def wanted_of(runs: list[Options], keep: str) -> list[Options]:
+    """Those runs whose factors are there in the end, as many of each rank."""
+    rows = [{"rank": run.rank, "seed": run.seed, "error": 0.0} for run in runs]
+    wanted = KEEP[keep](rows)
+    return [run for run in runs if (run.rank, run.seed) in wanted]

@@ -19,7 +19,7 @@ from .elsewhere import Elsewhere
 from .here import Finished, Here
 from .memory import kept_bytes
 from .packing import Packing
-from .plan import planned_runs
+from .plan import planned_runs, wanted_of
 from .store import KEEP, NAMES, Key, Row, Store, key_of, listed
 from .table import SweepResult
 from .work import Work
@@ -160,13 +160,6 @@ def sweep(
             raise whole.interrupted() from None
         except WorkerError as error:
             raise whole.without(error) from error.__cause__
-
-
-def wanted_of(runs: list[Options], keep: str) -> list[Options]:
-    """Those runs whose factors are there in the end, as many of each rank."""
-    rows = [{"rank": run.rank, "seed": run.seed, "error": 0.0} for run in runs]
-    wanted = KEEP[keep](rows)
-    return [run for run in runs if (run.rank, run.seed) in wanted]
 
 
 @dataclass(repr=False)

@@ -4,65 +4,28 @@ The workers are threads here that are handed pickles, as other processes are; th
 `test_processes` and `test_dask`.
 """
 
-import pickle
-import re
-import signal
-import threading
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from conftest import assert_parity
+from posting import RUN, A, ByPost, assert_same
 
-from nmf_accel import Interrupted, WorkerError, Workers, backends, sweep
-from nmf_accel.backends.numpy_backend import threads
-from nmf_accel.core.loop import Loop
+from nmf_accel import Workers, backends, sweep
 from nmf_accel.intake import Given, prepare
 from nmf_accel.options import Options
 from nmf_accel.progress import Progress
-from nmf_accel.sweeps import Here, Packing, Store, elsewhere, work
+from nmf_accel.sweeps import Here, Packing, Store, work
 from nmf_accel.sweeps.elsewhere import Elsewhere, Traffic
 from nmf_accel.sweeps.memory import runs_per_batch
 
-rng = np.random.default_rng(0)
-A = rng.gamma(0.5, 1, (30, 4)) @ rng.gamma(0.5, 1, (4, 24)) + 0.1 * rng.random((30, 24))
-RUN = {"max_iter": 30, "backend": "numpy"}
-
-
-class ByPost(ThreadPoolExecutor):
-    """Threads to which all that is asked, and by which all that is answered, goes pickled."""
-
-    def submit(self, function, *arguments):
-        posted = pickle.dumps((function, arguments))
-        return super().submit(self.work, posted, [type(x).__name__ for x in arguments])
-
-    def work(self, posted, names):
-        function, arguments = pickle.loads(posted)
-        return pickle.loads(pickle.dumps(function(*arguments)))
+rng = np.random.default_rng(1)
 
 
 @pytest.fixture(scope="module")
 def post():
     with ByPost(2) as executor:
         yield executor
-
-
-def assert_same(found, expected, rtol=1e-10):
-    """Two sweeps have the same rows, but for what time and place have a part in, and factors."""
-    for row, other in zip(found.table, expected.table, strict=True):
-        assert row.keys() == other.keys()
-        for name in row.keys() - {"seconds"}:
-            number = isinstance(other[name], float)
-            assert row[name] == (pytest.approx(other[name], rel=rtol) if number else other[name])
-    assert found.factorizations.keys() == expected.factorizations.keys()
-    for key, factorization in expected.factorizations.items():
-        for factor in "WH":
-            x, y = getattr(found.factorizations[key], factor), getattr(factorization, factor)
-            assert type(x) is type(y)
-            np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=10 * rtol, atol=rtol)
-        np.testing.assert_allclose(
-            found.factorizations[key].errors, factorization.errors, rtol=rtol
-        )
 
 
 def frame():
@@ -290,169 +253,6 @@ def test_a_folder_says_who_did_it_and_goes_on_where_it_was(post, tmp_path, monke
     assert Store.read(tmp_path / "new").about["workers"] == (
         "2 workers of a ByPost, 2 threads each"
     )
-
-
-def interrupting(monkeypatch, after, act):
-    """In place of waiting for batches: act once so many have come back."""
-    plain, waits = elsewhere.wait, []
-
-    def wait(futures, **options):
-        waits.append(len(futures))
-        if len(waits) > after:
-            plain(futures)  # so that some are done that nobody has taken in
-            act()
-        return plain(futures, **options)
-
-    monkeypatch.setattr(elsewhere, "wait", wait)
-
-
-@pytest.mark.parametrize("where", [None, "s"])
-def test_ctrl_c_leaves_what_is_done_and_cancels_the_rest(where, tmp_path, monkeypatch):
-    store, sent, plain = where and tmp_path / where, [], Traffic.send
-
-    def send(traffic, runs):
-        sent.extend((run.rank, run.seed) for run in runs)
-        plain(traffic, runs)
-
-    monkeypatch.setattr(Traffic, "send", send)
-    interrupting(monkeypatch, 1, lambda: signal.raise_signal(signal.SIGINT))
-    with ByPost(1) as executor, pytest.raises(Interrupted, match=r"^interrupted after ") as caught:
-        sweep(A, range(2, 9), 8, executor=executor, store=store, **RUN)
-    result = caught.value.result
-    kept = [(row["rank"], row["seed"]) for row in result.table]
-    assert 0 < len(kept) < 56
-    assert kept == sorted(sent)  # also those that were finished when it came
-    assert str(caught.value) == f"interrupted after {len(kept)} of 56 runs"
-    assert result.best(kept[0][0]).rank == kept[0][0]
-    monkeypatch.undo()
-    with ByPost(1) as executor:
-        whole = sweep(A, range(2, 9), 8, executor=executor, store=store, **RUN)
-    assert whole.skipped == (len(kept) if where else 0)
-    assert len(whole.table) == 56
-
-
-def test_ctrl_c_while_a_batch_is_taken_in_cancels_the_rest(monkeypatch):
-    begun, plain = [], work.Work.compute
-
-    def compute(self, runs):
-        begun.append(runs)
-        return plain(self, runs)
-
-    def take_in(self, finished):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(work.Work, "compute", compute)
-    monkeypatch.setattr("nmf_accel.sweeps.sweeping.Sweep.take_in", take_in)
-    with ThreadPoolExecutor(1) as executor, pytest.raises(Interrupted):
-        sweep(A, range(2, 22), 2, executor=Workers(executor, count=20), **RUN)
-    assert len(begun) <= 3  # one was taken in, one was at work, one may have begun meanwhile
-
-
-class Broken(Executor):
-    """One whose workers are gone, after so many batches."""
-
-    _max_workers = 1
-
-    def __init__(self, error, after=1):
-        self.error, self.after = error, after
-
-    def submit(self, function, *arguments):
-        future = Future()
-        if self.after:
-            self.after -= 1
-            future.set_result(function(*arguments))
-        else:
-            future.set_exception(self.error)
-        return future
-
-
-def test_a_worker_that_is_lost_leaves_what_is_finished(tmp_path):
-    error = OSError("it is gone\nand more")
-    said = r"^a worker of a Broken failed \(OSError: it is gone\); (\d+) of 16 runs are finished, "
-    with pytest.raises(WorkerError, match=said + "and in its result$") as caught:
-        sweep(A, [2, 3], 8, executor=Broken(error), **RUN)
-    assert caught.value.__cause__ is error
-    kept = caught.value.result
-    assert len(kept.table) == int(re.match(said, str(caught.value))[1]) > 0
-    assert kept.best(3).rank == 3
-    said += rf"and in {tmp_path}: the same command does the rest$"
-    with pytest.raises(WorkerError, match=said) as caught:
-        sweep(A, [2, 3], 8, executor=Broken(error), store=tmp_path, **RUN)
-    rest = sweep(A, [2, 3], 8, store=tmp_path, **RUN)
-    assert rest.skipped == len(caught.value.result.table) > 0
-
-
-def test_an_executor_that_takes_nothing_any_more(post):
-    executor = ThreadPoolExecutor(1)
-    executor.shutdown()
-    with pytest.raises(WorkerError, match=r"cannot schedule new futures after shutdown\); 0 of 2"):
-        sweep(A, [2], 2, executor=executor, **RUN)
-
-
-def test_what_a_run_ends_with_is_what_a_local_one_ends_with(post):
-    """Not the workers' fault; and Dask is not to try it again."""
-    options = {"solver": "apg", "max_iter": 30, "backend": "numpy", "memory": 1000}
-    with pytest.raises(ValueError, match="memory is 1,000 bytes, but a run of rank 2 takes"):
-        sweep(A, [2], 2, executor=post, **options)
-
-
-def test_another_version_of_the_library_is_refused(post, monkeypatch):
-    monkeypatch.setattr(elsewhere, "__version__", "0.0.1")
-    with pytest.raises(
-        WorkerError, match=r"^the worker \d+ on \S+ has nmf-accel .*, but the calle"
-    ):
-        sweep(A, [2], 2, executor=post, **RUN)
-
-
-class Unsendable:
-    """An array that no pickle holds."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-
-    def __array__(self, dtype=None, copy=None):
-        return A
-
-
-def test_what_cannot_be_sent_is_named(post):
-    said = (
-        "^A, or what goes with it, cannot be sent to workers: cannot pickle '_thread.lock' object"
-    )
-    with pytest.raises(WorkerError, match=said):
-        sweep(Unsendable(), [2], 2, executor=post, **RUN)
-    with ThreadPoolExecutor(1) as executor:
-        assert len(sweep(Unsendable(), [2], 2, executor=executor, **RUN).table) == 2
-
-
-@pytest.mark.parametrize("executor", [3, "dask", ThreadPoolExecutor])
-def test_what_is_no_executor_is_refused(executor):
-    with pytest.raises(TypeError, match=r"^executor is .*; it must be a concurrent\.futures\.Exec"):
-        sweep(A, [2], 2, executor=executor, **RUN)
-
-
-def test_workers_are_at_least_one_and_so_are_their_threads(post):
-    with pytest.raises(ValueError, match="count is 0; it must be at least 1"):
-        Workers(post, count=0)
-    with pytest.raises(ValueError, match="threads is 0; it must be at least 1"):
-        Workers(post, threads=0)
-    assert Workers(post).slots == 2
-    assert Workers(post, count=5).slots == 5
-
-
-@pytest.mark.parametrize(("asked", "expected"), [(1, {1}), (2, {2}), (3, {3})])
-def test_a_worker_takes_so_many_threads(asked, expected, post, three_threads, monkeypatch):
-    """Also side by side; and BLAS has as many as before when all is done."""
-    seen, plain = set(), Loop.advance
-
-    def advance(loop, count):
-        seen.add(threads.available())
-        return plain(loop, count)
-
-    monkeypatch.setattr(Loop, "advance", advance)
-    before = threads.available()
-    sweep(A, [2, 3], 6, executor=Workers(post, threads=asked), **RUN)
-    assert seen == expected
-    assert threads.available() == before
 
 
 def test_workers_of_one_machine_share_what_is_free(post, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..backends import get, owner
 from ..backends.exchange import to_numpy
 from ..files import make_folder
 from ..labels import Names, array_of, component_names, labelled
@@ -152,7 +153,7 @@ class Factorization:
             Which columns, by their places.
         """
         W, H = labelled(self.W), labelled(self.H)
-        product = array_of(self.W) @ array_of(self.H)[:, columns]
+        product = _product(array_of(self.W), array_of(self.H)[:, columns])
         return product if product.ndim < 2 else W.build(product, W.rows, H.columns_at(columns))
 
     def to_arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -289,3 +290,15 @@ class Factorization:
             If the file is not a factorization or damaged, or a newer version wrote it.
         """
         return read(path, cls)
+
+
+def _product(W: Any, H: Any) -> Any:
+    """W H, in the precision of both: JAX and PyTorch do not keep to it unless they are told."""
+    library = owner(W)
+    if library is None:
+        return W @ H
+    backend = get(library)
+    with backend.scope(W if backend.device_of(W) else None):  # of several, each has its part
+        columns = H if H.ndim == 2 else H[:, None]
+        product = backend.matmul(W, columns) if columns.shape[1] else W @ columns
+        return product if H.ndim == 2 else product[:, 0]

@@ -26,6 +26,10 @@ ROWS = 128
 """Rows of factors that a batch has at least, where there are runs enough for all workers: with
 fewer it takes longer to read A than to multiply with it."""
 
+MOST_LOSSES = 3
+"""How often the work may be lost, with workers that had it, before the next batch comes back: one
+that kills its worker each time is not to be sent for ever."""
+
 AHEAD = 2
 """Batches under way for each worker: one is at work, and one is there when that is done."""
 
@@ -121,7 +125,9 @@ class Traffic:
     Attributes
     ----------
     going : dict
-        Those under way.
+        Those under way, and the parcel that each was sent with.
+    losses : int
+        How often the work was lost since a batch came back.
     to_carry : int
         How many of the next ones are to carry the work. The first ones are, one for each worker,
         and as many as come back from a worker that has not got it.
@@ -129,12 +135,16 @@ class Traffic:
 
     work: Work
     workers: Workers
-    going: dict[Future[Answer], list[Options]] = field(default_factory=dict)
+    going: dict[Future[Answer], tuple[list[Options], Parcel]] = field(default_factory=dict)
+    losses: int = 0
 
     def __post_init__(self) -> None:
         """Have the work delivered, where the executor does so."""
-        self.delivered = self._by_workers(lambda: self.workers.delivered(self.work))
+        self._deliver()
         self.to_carry = self.workers.slots
+
+    def _deliver(self) -> None:
+        self.delivered = self._by_workers(lambda: self.workers.delivered(self.work))
 
     @property
     def has_room(self) -> bool:
@@ -149,17 +159,32 @@ class Traffic:
         elif self.to_carry:
             parcel, self.to_carry = Sent(self.work), self.to_carry - 1
         arguments = (compute, __version__, parcel, runs)
-        self.going[self._by_workers(lambda: self.workers.submit(*arguments))] = runs
+        self.going[self._by_workers(lambda: self.workers.submit(*arguments))] = runs, parcel
 
     def landed(self) -> Iterator[tuple[list[Options], list[Finished] | None]]:
         """Those that have come back, as soon as one has; None for one that lacked the work."""
         for future in wait(self.going, return_when=FIRST_COMPLETED).done:
-            answer = self._by_workers(future.result)
-            runs = self.going.pop(future)
+            runs, parcel = self.going[future]
+            answer = Answer() if self._lost(future, parcel) else self._by_workers(future.result)
+            del self.going[future]
             if answer.error is not None:
                 raise answer.error
-            self.to_carry += answer.finished is None
+            if answer.finished is None:
+                self.to_carry += 1
+            else:
+                self.losses = 0
             yield runs, answer.finished
+
+    def _lost(self, future: Future[Answer], parcel: Parcel) -> bool:
+        """Whether a batch was given up since the work was lost, which is then delivered again."""
+        if self.delivered is None or not future.cancelled():
+            return False
+        if parcel is self.delivered:  # others that were sent with it come back likewise
+            if self.losses == MOST_LOSSES or not self.workers.has_lost(self.delivered):
+                return False
+            self.losses += 1
+            self._deliver()
+        return True
 
     def stopped(self) -> list[list[Finished]]:
         """Cancel what has not begun; those that are finished."""

@@ -88,6 +88,10 @@ class Workers:
         """What every batch may carry instead of the work, where the executor brings that itself."""
         return None
 
+    def has_lost(self, delivered: Any) -> bool:
+        """Whether what was delivered is on no worker any more."""
+        return False
+
     def submit(self, function: Any, *arguments: Any) -> Future[Any]:
         """Have a function called by a worker."""
         return self.executor.submit(function, *arguments)
@@ -130,9 +134,17 @@ class DaskWorkers(Workers):
         return max(here.values(), default=1)
 
     def delivered(self, work: Any) -> Any:
-        """It, in the memory of every worker; those that come later fetch it from others."""
+        """It, in the memory of every worker; those that come later fetch it from others.
+
+        Dask soon drops what is on workers that have no use for it just then, and what nobody else
+        has goes with a worker that dies.
+        """
         self._client.wait_for_workers(1)
         return self._client.scatter(work, broadcast=True, hash=False)
+
+    def has_lost(self, delivered: Any) -> bool:
+        """Whether the workers that had it are gone."""
+        return bool(delivered.status in ("cancelled", "lost"))
 
     def submit(self, function: Any, *arguments: Any) -> Future[Any]:
         """Have a function called by a worker, and not be given what an equal call gave before."""

@@ -6,8 +6,9 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import to_host
 
-from nmf_accel import Factorization, nmf
+from nmf_accel import Factorization, backends, nmf
 
 A = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 3.0], [0.0, 3.0, 3.0]])
 ARRAYS = ("W", "H", "errors", "W0", "H0")
@@ -120,3 +121,16 @@ def test_a_failed_save_leaves_the_old_file(result, tmp_path, monkeypatch):
         result.save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["f.npz"]
+
+
+def test_a_reconstruction_on_a_device_has_the_precision_of_the_factors(backend):
+    library = backends.get(backend)
+    with library.scope():
+        A = library.asarray(np.random.default_rng(0).random((9, 7)), np.dtype("float64"))
+    found = nmf(A, 2, max_iter=5)
+    W, H = found.to_arrays()
+    assert_allclose = np.testing.assert_allclose
+    assert_allclose(to_host(found.reconstruct()), W @ H, rtol=1e-14)
+    assert_allclose(to_host(found.reconstruct(slice(2, 4))), (W @ H)[:, 2:4], rtol=1e-14)
+    assert found.reconstruct(slice(0)).shape == (9, 0)
+    assert_allclose(to_host(found.reconstruct(3)), (W @ H)[:, 3], rtol=1e-14)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nmf_accel import sweep
+from nmf_accel import WorkerError, sweep
 from nmf_accel.cli import main, workers
 from nmf_accel.sweeps import Sweep, Workers
+from nmf_accel.sweeps.workers import DaskWorkers
 
 distributed = pytest.importorskip("distributed")
 
@@ -59,6 +60,47 @@ def test_a_killed_worker_loses_no_finished_batch(client, expected, tmp_path, mon
     again = sweep(A, [2, 8], 13, max_iter=3000, backend="numpy", **options)
     assert sorted(taken) == [(2, 12), (8, 12)]
     assert again.skipped == 24
+
+
+def test_the_data_is_sent_again_where_it_was_lost_with_the_workers_that_had_it(client, monkeypatch):
+    """Dask cannot make it anew, and gives up all that was to be done with it."""
+    delivered, plain = [], DaskWorkers.delivered
+
+    def deliver(self, work):
+        client.wait_for_workers(2)
+        pids = list(client.run(os.getpid).values())
+        delivered.append(plain(self, work))
+        if len(delivered) == 1:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+        return delivered[-1]
+
+    monkeypatch.setattr(DaskWorkers, "delivered", deliver)
+    found = sweep(A, [2, 3], 6, executor=client.get_executor(), **RUN)
+    assert len(delivered) == 2
+    delivered.clear()
+    local = sweep(A, [2, 3], 6, **RUN)
+    errors = [[row["error"] for row in result.table] for result in (found, local)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-10)
+
+
+def test_a_batch_that_kills_its_workers_is_not_sent_for_ever(client, monkeypatch):
+    plain, delivered = DaskWorkers.delivered, []
+
+    def deliver(self, work):
+        client.wait_for_workers(2)
+        pids = list(client.run(os.getpid).values())
+        delivered.append(plain(self, work))
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return delivered[-1]
+
+    monkeypatch.setattr(DaskWorkers, "delivered", deliver)
+    monkeypatch.setattr("nmf_accel.sweeps.elsewhere.MOST_LOSSES", 1)
+    with pytest.raises(WorkerError, match="CancelledError"):
+        sweep(A, [2, 3], 6, executor=client.get_executor(), **RUN)
+    assert len(delivered) == 2
+    delivered.clear()
 
 
 def test_the_data_is_in_the_workers_memory_and_goes_when_all_is_done(client, monkeypatch):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 
 import numpy as np
@@ -112,10 +113,13 @@ def test_workers_end_with_the_command(number, tmp_path):
         # To the workers as well, as a scheduler does; they leave it to the command.
         if number == signal.SIGTERM:
             for worker in workers:
-                worker.send_signal(signal.SIGTERM)
+                with suppress(psutil.NoSuchProcess):  # the command may have been faster
+                    worker.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=30)
     finally:
         process.kill()
+        process.wait()
+        process.stderr.close()
     gone, alive = psutil.wait_procs(workers, timeout=10)
     assert (len(gone), alive) == (2, [])
     if number == signal.SIGTERM:

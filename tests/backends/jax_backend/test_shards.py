@@ -116,7 +116,7 @@ def test_what_cannot_be_is_said_with_its_cure(found, what, told):
 REFUSED = """
 from nmf_accel import project, sweep
 from nmf_accel.backends import get
-with get("jax").scope(get("jax").adopt(A)):
+with get("jax").scope(get("jax").adopt(A, "A")):
     print("agreed on", get("jax").agreed(3.0 + jax.process_index()))
 nmf(A, 2, weights=A, unknown="zero", max_iter=2)
 project(A, np.ones((20, 2)))

@@ -93,6 +93,9 @@ class Installed(ABC):
         return ""
 
     def called(self, device: str) -> str | None:
-        """The one of `devices` that is meant: of ``cuda`` the first; None if there is no such."""
-        kind = f"{device}:"
-        return next((x for x in self.devices() if x == device or x.startswith(kind)), None)
+        """The one of `devices` that is meant: of ``cuda`` the first; None if there is no such.
+
+        Libraries that have no numbers for a host have it as ``cpu:0`` too.
+        """
+        names = (device, f"{device}:", device.removesuffix(":0"))
+        return next((x for x in self.devices() if x in names or x.startswith(names[1])), None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from ..matrices import RawDense, RawSparse, is_sparse
 from .registry import resolve
@@ -30,8 +33,9 @@ def spread(A: Any, devices: int | None = None, *, backend: str | None = "jax") -
 
     Raises
     ------
-    ValueError
-        If there are not so many devices, or they cannot share the columns equally.
+    ValueError, TypeError
+        If there are not so many devices, or they cannot share the columns equally; if A is no
+        matrix, or has a mask.
     nmf_accel.BackendError
         If JAX cannot run here, or A is sparse.
 
@@ -42,5 +46,11 @@ def spread(A: Any, devices: int | None = None, *, backend: str | None = "jax") -
     >>> spread(np.ones((2, 3)), 1).sharding.spec
     PartitionSpec(None, 'columns')
     """
+    if devices is not None and (isinstance(devices, bool) or not isinstance(devices, Integral)):
+        raise TypeError(f"devices is {devices!r}; it must be a whole number")
+    if np.ndim(A) != 2:
+        raise ValueError(f"A must be a matrix (2-D), but its shape is {np.shape(A)}")
+    if isinstance(A, np.ma.MaskedArray):
+        raise TypeError("A is a masked array; pass A.filled(np.nan), and missing=np.nan to `nmf`")
     kind = RawSparse if is_sparse(A) else RawDense
     return resolve(backend, None, kind).spread(A, devices)

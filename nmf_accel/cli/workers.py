@@ -41,14 +41,14 @@ def workers_for(several: int | None, dask: str | None) -> Iterator[Workers | Non
     click.UsageError
         If both are asked for, or there is no such scheduler.
     """
-    if several and dask:
+    if several is not None and dask is not None:
         raise click.UsageError("--processes and --dask exclude each other: take one")
-    if several:
+    if several is not None:
         from ..sweeps.spawned import processes  # late: multiprocessing is slow to import
 
         with processes(several) as pool:
             yield Workers(pool)
-    elif dask:
+    elif dask is not None:
         with _client(dask) as client:
             yield Workers.of(client.get_executor(retries=2))
     else:

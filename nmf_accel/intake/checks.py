@@ -55,12 +55,16 @@ def check_entries(A: Raw, name: str = "A", zero: str = "", labels: Labels = NAME
     if entries.shape[0] == 0:
         low = high = 0.0  # a sparse matrix of zeros
     else:
-        # NaN goes through both.
-        low, high = float(library.xp.min(entries)), float(library.xp.max(entries))
+        low, high = map(float, library.kernel("extremes", extremes)(library, entries))
     if low == high == 0 and zero:
         raise ValueError(f"{name} is zero everywhere, {zero}")
     if not (low >= 0 and high < np.inf):
         _name_the_first(A, name, labels)
+
+
+def extremes(library: Library, entries: Array) -> tuple[Array, Array]:
+    """The least entry and the largest; NaN if there is one."""
+    return library.xp.min(entries), library.xp.max(entries)
 
 
 def _name_the_first(A: Raw, name: str, labels: Labels) -> None:

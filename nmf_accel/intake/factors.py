@@ -123,7 +123,7 @@ def _components(problem: Problem, given: Given, size: int, axis: int) -> Factor 
     if found.shape[across] != size:
         lines = ("rows", "columns")[across]
         raise ValueError(f"{name} has {found.shape[across]} {lines}; it must have {size}, as A has")
-    _check(problem, given, RawDense(np.where(unknown, 0, found), get("numpy")), found.shape)
+    _checked(problem, given, RawDense(np.where(unknown, 0, found), get("numpy")), found.shape)
     found = problem.scale.factor_inside(found)
     with np.errstate(over="ignore"):  # infinite is an answer too
         squares = size * np.nanmax(found, initial=0.0) ** 2
@@ -162,8 +162,9 @@ def checked_factor(problem: Problem, given: Given, shape: tuple[int, int], zero:
         If it is sparse, of another shape, on another device, or not finite and non-negative.
     """
     raw = dense(given)
-    _check(problem, given, raw, shape, zero)
-    return _inside(problem, raw, given.name)
+    beside = _checked(problem, given, raw, shape, zero)
+    # What several devices share is computed with there; else in the dtype in which it was given.
+    return _inside(problem, raw if problem.A.devices == 1 else beside, given.name)
 
 
 def _inside(problem: Problem, raw: Raw, name: str) -> Array:
@@ -187,10 +188,10 @@ def _inside(problem: Problem, raw: Raw, name: str) -> Array:
     return inside
 
 
-def _check(
+def _checked(
     problem: Problem, given: Given, raw: Raw, shape: tuple[int, ...], zero: str = ""
-) -> None:
-    """Raise unless that is a factor of the shape, finite and non-negative."""
+) -> Raw:
+    """A factor beside A; raise unless it is of the shape, finite and non-negative."""
     backend, name = problem.backend, given.name
     if raw.shape != shape:
         raise ValueError(f"{name} has shape {raw.shape}; with this A and rank it must be {shape}")
@@ -204,6 +205,7 @@ def _check(
     }
     on_device = RawDense(problem.A.beside(raw.stored, **goes_with), backend)
     check_entries(on_device, name, zero, given.labels)
+    return on_device
 
 
 def dense(given: Given) -> Raw:

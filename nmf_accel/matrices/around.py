@@ -46,6 +46,10 @@ class Around(Matrix):
         return self.matrix.nbytes
 
     @property
+    def devices(self) -> int:
+        return self.matrix.devices
+
+    @property
     def processes(self) -> int:
         return self.matrix.processes
 

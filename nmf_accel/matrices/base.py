@@ -24,6 +24,10 @@ class Grid(Protocol):
         """That of the transpose."""
 
     @property
+    def devices(self) -> int:
+        """How many devices have blocks."""
+
+    @property
     def processes(self) -> int:
         """How many processes have blocks."""
 
@@ -93,6 +97,11 @@ class Matrix(ABC):
     @abstractmethod
     def nbytes(self) -> int:
         """Memory that it takes; of several devices, on each."""
+
+    @property
+    def devices(self) -> int:
+        """How many devices have a part of it, and compute together."""
+        return 1
 
     @property
     def processes(self) -> int:
@@ -236,6 +245,10 @@ class Dense(Matrix):
     @property
     def nbytes(self) -> int:
         return self.dtype.itemsize * math.prod(self.share(self.shape))
+
+    @property
+    def devices(self) -> int:
+        return 1 if self.grid is None else self.grid.devices
 
     @property
     def processes(self) -> int:

@@ -140,10 +140,15 @@ def sweep(
         keep=keep,
     )
     problem, truth = work.prepared()
-    if problem.A.processes > 1 and (store is not None or workers is not None):
+    if problem.A.devices > 1 and workers is not None:
         raise ValueError(
-            f"A lies on {problem.A.processes} processes, which have no folder and no workers in "
-            "common; leave store and executor out, and save what you keep from one of them"
+            f"A lies on {problem.A.devices} devices of JAX, where no workers are; pass an array of "
+            "NumPy, or leave executor out"
+        )
+    if problem.A.processes > 1 and store is not None:
+        raise ValueError(
+            f"store is {os.fspath(store)!r}, but A lies on {problem.A.processes} processes, and a "
+            "folder is one process's; leave store out, and save what you keep from one of them"
         )
     # A folder takes what is kept; and so does the host, of what a device has made of its matrix.
     stay = store is None and problem.backend.name == (given.library or "numpy")

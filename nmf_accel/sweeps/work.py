@@ -126,7 +126,7 @@ def _sent(x: Any) -> Any:
     PyTorch would move a tensor of the caller's into memory that processes share.
     """
     library = owner(x)
-    return x if library is None or is_sparse(x) else get(library).to_numpy(x)
+    return x if library in (None, "numpy") or is_sparse(x) else get(library).to_numpy(x)
 
 
 _preparing = Lock()

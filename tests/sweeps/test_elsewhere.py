@@ -45,6 +45,8 @@ ASKED = {
     "a reference": {"reference": A + 0.1},
     "folds": {"folds": 3, "keep": "all"},
     "missing": {"A": lambda: HOLES, "missing": np.nan},
+    "a masked array": {"A": lambda: np.ma.masked_greater(A, 1.5)},
+    "masked weights": {"weights": np.ma.masked_greater(np.ones(A.shape) + A % 1, 1.5)},
     "weights": {"weights": rng.random(A.shape), "solver": "hals"},
     "held": {"H_fixed": A[:1], "keep": "all"},
     "names": {"A": frame, "W_fixed": lambda: frame().iloc[::-1, :1], "keep": "all"},

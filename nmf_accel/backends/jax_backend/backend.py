@@ -23,6 +23,7 @@ from .device import (
     here,
     name_of,
     on_device_of,
+    on_several,
     reached,
     told_of,
     without_preallocation,
@@ -166,7 +167,7 @@ class JaxBackend(Backend):
 
         if (grid := current()) is not None and grid.lacks(x):
             return grid.lay(x, dtype)
-        if device_of(x) not in (None, here()):
+        if (grid is None and on_several(x)) or device_of(x) not in (None, here()):
             x = jax.device_put(x, here())
         return super().asarray(x, dtype)
 

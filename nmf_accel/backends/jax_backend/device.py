@@ -42,6 +42,14 @@ def device_of(x: Any) -> Any | None:
     return next(iter(devices)) if len(devices) == 1 else None
 
 
+def on_several(x: Any) -> bool:
+    """Whether an array of JAX lies on several devices."""
+    import jax
+
+    known = isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
+    return known and len(x.devices()) > 1
+
+
 def chosen() -> Any | None:
     """The device that a scope or the user has chosen for new arrays; None for JAX's own choice."""
     import jax

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ...matrices import Frame, Side, Standing
 from ...types import Array, Library
 
-ROWS, COLUMNS, COPIES = "rows", "columns", "copies"
-"""The axes of the mesh; what lies along the last one is the same block again."""
+ROWS, COLUMNS, COPIES = (f"nmf_accel {axis}" for axis in ("rows", "columns", "copies"))
+"""The axes of the mesh, of names that no user has; along the last one is the same block again."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Grid:
         return Grid(self.mesh, self.columns, self.rows)
 
     @property
+    def devices(self) -> int:
+        """How many devices have blocks."""
+        return int(self.mesh.size)
+
+    @property
     def processes(self) -> int:
         """How many processes have blocks."""
         return len({device.process_index for device in self.mesh.devices.flat})
@@ -98,19 +103,19 @@ class Grid:
 
         sharding = self.sharding(x.ndim, rows, columns)
         if isinstance(x, jax.Array) and len(x.sharding.device_set) > 1:
-            there = x.astype(dtype)
-            laid: Array = jax.device_put(there, sharding)
+            laid: Array = jax.device_put(x, sharding).astype(dtype)
             return laid
         host = np.asarray(x, dtype=dtype)
         made: Array = jax.make_array_from_callback(host.shape, sharding, host.__getitem__)
         return made
 
     def lacks(self, x: Any) -> bool:
-        """Whether an array of JAX is on one device alone, where an operation takes it from none."""
+        """Whether an array of JAX is not on all of the devices, where no operation takes it."""
         import jax
 
-        traced = isinstance(x, jax.core.Tracer)
-        return isinstance(x, jax.Array) and not traced and len(x.sharding.device_set) == 1
+        if not isinstance(x, jax.Array) or isinstance(x, jax.core.Tracer):
+            return False
+        return bool(x.sharding.device_set != set(self.mesh.devices.flat))
 
     def __repr__(self) -> str:
         sizes = (self.mesh.shape[axis] for axis in (self.rows, self.columns, COPIES))

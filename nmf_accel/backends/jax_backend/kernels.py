@@ -63,10 +63,22 @@ def block_by_block(backend: Backend, X: Array, N: Array, G: Array) -> Array:
     return done[:, :d, :]
 
 
+def extremes(backend: Backend, entries: Array) -> tuple[Array, Array]:
+    """The least entry and the largest; NaN if there is one, which a minimum over devices drops."""
+    low, high = backend.fused(_extremes)(backend, entries)
+    return low, high
+
+
+def _extremes(backend: Backend, entries: Array) -> tuple[Array, Array]:
+    xp = backend.xp
+    none = xp.any(xp.isnan(entries))
+    return xp.where(none, xp.nan, xp.min(entries)), xp.where(none, xp.nan, xp.max(entries))
+
+
 def _divided(backend: Backend, rest: Any, gkk: Any) -> Any:
     """``rest / gkk``, and zero where gkk is: a dead component stays as it is."""
     where = backend.xp.where
     return where(gkk > 0, rest / where(gkk > 0, gkk, 1), 0)
 
 
-KERNELS: dict[str, Callable[..., Any]] = {"descend": descend}
+KERNELS: dict[str, Callable[..., Any]] = {"descend": descend, "extremes": extremes}

@@ -50,10 +50,11 @@ def _check(count: int, there: list[Any], columns: int) -> None:
             f"devices is {count}, but A has {columns:,} columns, of which each must have as many; "
             f"take {' or '.join(map(str, fit))}, or leave {columns % count} of the columns out"
         )
-    cores = next((int(os.environ[x]) for x in THREADS if x in os.environ), os.cpu_count() or 1)
-    if on_cpu and count > cores:
+    told = (os.environ.get(x, "") for x in THREADS)
+    cores = next((int(x) for x in told if x.isdecimal()), os.cpu_count() or 1)
+    if on_cpu and 1 < count > cores // 2:
         raise ValueError(
             f"devices is {count}, but XLA computes with {cores} threads on this CPU, and all may "
-            f"be held up by devices that wait for others; take devices={cores}, or, before JAX "
-            f"starts, set NPROC={2 * count}"
+            "be held up by devices that wait for others; take "
+            f"devices={max(1, cores // 2)}, or, before JAX starts, set NPROC={2 * count}"
         )

@@ -23,6 +23,7 @@ from .graphs import Captured
 from .kernels import KERNELS
 from .namespace import Namespace
 from .precision import full_precision
+from .threads import held_threads
 
 OLDEST = (2, 4)
 """The first PyTorch with XPU, and with autocast that is asked about by device."""
@@ -132,6 +133,8 @@ class TorchBackend(Backend):
 
         if not self.owns(x):
             return x
+        if x.is_nested:
+            raise TypeError(f"{name} is a nested tensor; pass {name}.to_padded_tensor(0.0)")
         if x.layout is not torch.strided:
             raise TypeError(
                 f"{name} is a sparse tensor ({x.layout}), which the backend 'torch' does not take; "
@@ -175,16 +178,8 @@ class TorchBackend(Backend):
                 torch.set_num_threads(1)
             yield
 
-    @contextmanager
-    def at_most(self, several: int) -> Iterator[None]:
-        import torch
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(min(several, before))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    def at_most(self, several: int) -> AbstractContextManager[Any]:
+        return held_threads.at_most(several)
 
     def asarray(self, x: Any, dtype: Any) -> Array:
         if not self.owns(x):

@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -171,13 +172,23 @@ def others():
         "threads": lambda: [os.environ.update(NPROC="2"), backends.spread(A, 4)],
         "backend": lambda: backends.spread(A, 4, backend="numpy"),
         "entry": lambda: nmf(shared(np.where(np.arange(N) == 60, -1, A), "grid"), 2),
+        "unknown": lambda: nmf(shared(np.where(np.arange(N) == 60, np.nan, A), "grid"), 2),
+        "unknown in W": lambda: project(shared(A, "grid"), np.where(W.max() / 2 < W, W, np.nan)),
+        "workers": lambda: sweep(S, [2], 1, executor=ThreadPoolExecutor(1)),
+        "mask": lambda: backends.spread(np.ma.masked_less(A, 0.1), 4),
+        "vector": lambda: backends.spread(A[0], 4),
         "weight": lambda: nmf(S, 2, weights=shared(np.where(np.arange(N) == 6, -1, A), "columns")),
     }.items():
         try:
             call()
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             told[what] = str(error)
     os.environ["NPROC"] = "16"
+    W0, H0 = CHANCE.random((M, 2)), CHANCE.random((2, N))
+    with jax.enable_x64(True):
+        last = jax.device_put(W0, jax.devices()[3])
+    start = {"H0": shared(H0, "columns"), "W0": last, "max_iter": 5}
+    here, *elsewhere = (nmf(X, 2, **start, backend="jax").to_arrays() for X in (A, S))
     one, four = (prepare(Given(X), backend="jax") for X in (A, S))
     run = Options(rank=D, solver="mu")
     return {
@@ -187,6 +198,7 @@ def others():
             for how in (exact, updates)
         ],
         "spread": [str(backends.spread(A).sharding.spec), str(backends.spread(A > 1).dtype)],
+        "starts": [off(x, y) for X in elsewhere for x, y in zip(X, here, strict=True)],
         "nbytes": [four.A.nbytes, one.A.nbytes],
         "kept": kept_bytes(four, [run]),
         "needed": [bytes_needed(four, run), bytes_needed(one, run)],

@@ -59,6 +59,13 @@ ASKED = {
 }
 
 
+@pytest.fixture(scope="module")
+def one():
+    """One at a time: the stand-in for CuPy has one stream for all threads."""
+    with ByPost(1) as executor:
+        yield executor
+
+
 @pytest.mark.filterwarnings("ignore:.*order")
 @pytest.mark.parametrize("asked", ASKED)
 def test_workers_give_what_a_local_sweep_gives(asked, post):
@@ -69,24 +76,22 @@ def test_workers_give_what_a_local_sweep_gives(asked, post):
     assert_same(found, expected, 1e-4 if asked == "float32" else 1e-10)
 
 
-def test_on_every_backend(backend, post):
+def test_on_every_backend(backend, one):
     options = {"max_iter": 20, "backend": backend, "keep": "best"}
     expected = sweep(A, [2, 3], 3, **options)
-    found = sweep(A, [2, 3], 3, executor=post, **options)
+    found = sweep(A, [2, 3], 3, executor=one, **options)
     for key, factorization in expected.factorizations.items():
         assert_parity(found.factorizations[key].W, factorization.W, 1e-10)
     assert {row["backend"] for row in found.table} == {backend}
 
 
-def test_a_matrix_of_a_device_is_sent_in_its_precision_and_factors_are_of_its_library(
-    backend, post
-):
+def test_a_matrix_of_a_device_is_sent_in_its_precision_and_factors_are_of_its_library(backend, one):
     library = backends.get(backend)
     with library.scope():
         there = library.asarray(A, np.dtype("float64"))
     options = {"max_iter": 20, "backend": backend}
     expected = sweep(there, [2], 2, reference=there, **options)
-    found = sweep(there, [2], 2, reference=there, executor=post, **options)
+    found = sweep(there, [2], 2, reference=there, executor=one, **options)
     assert backends.owner(found.best(2).W) == backend
     assert_parity(found.best(2).W, expected.best(2).W, 1e-10)
     errors = [[row["reference_error"] for row in result.table] for result in (found, expected)]

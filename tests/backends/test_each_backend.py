@@ -55,7 +55,7 @@ def test_the_kernels_of_a_backend_are_those_that_somebody_asks_for():
     package = Path(nmf_accel.__file__).parent
     asked = {
         name
-        for room in ("matrices", "solvers", "losses", "core")
+        for room in ("matrices", "solvers", "losses", "core", "intake")
         for path in (package / room).glob("*.py")
         for name in re.findall(r"\.kernel\(\"(\w+)\"", path.read_text())
     }

@@ -93,7 +93,7 @@ class Work:
         """Seconds of the operations of six products, as `flops` counts."""
         m, n = self.m / self.rows, self.n / self.columns
         # The Gram matrices of a factor are made where a part of it is, on each device of the part.
-        count = flops((m, n), m * n, self.rank)  # type: ignore[arg-type]
+        count = flops((round(m), round(n)), round(m * n), self.rank)
         return count / (OF_OPERATIONS * self.device.operations)
 
     @property

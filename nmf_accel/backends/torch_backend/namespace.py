@@ -20,7 +20,7 @@ class Namespace:
 
     Parameters
     ----------
-    asked : self._torch.device, optional
+    asked : torch.device, optional
         Where new tensors are outside of any scope; by default where `default` says.
     """
 

@@ -24,7 +24,7 @@ def on_gpu(*args, status=0):
     command = [sys.executable, str(FILE), *map(str, args)]
     inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
     variables = {**inherited, "OPENBLAS_NUM_THREADS": "1", "NMF_ACCEL_REQUIRE": ""}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=140)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout if status == 0 else done.stderr
 
@@ -36,7 +36,8 @@ def module(monkeypatch):
 
 
 def test_all_of_it_in_small(tmp_path):
-    told = on_gpu("--backend", "numpy", "--quick", "--out", tmp_path)
+    # Two minutes, so that a step that hangs is ended, and says where, before this test is.
+    told = on_gpu("--backend", "numpy", "--quick", "--minutes", 2, "--out", tmp_path)
     [path] = tmp_path.iterdir()
     assert path.name.startswith("cpu-")
     assert path.name.endswith("-quick.json")

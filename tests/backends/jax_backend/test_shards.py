@@ -36,7 +36,7 @@ CLOSE = 1e-12
 def found():
     """What the script prints of the sample."""
     command = [sys.executable, str(SCRIPT), json.dumps(SAMPLE)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=140)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -160,7 +160,7 @@ def test_the_recipe_for_several_hosts_runs_as_it_stands_in_two_processes(tmp_pat
         for k in range(2)
     ]
     try:
-        told = [process.communicate(timeout=150)[0] for process in started]
+        told = [process.communicate(timeout=140)[0] for process in started]
     finally:
         for process in started:
             process.kill()

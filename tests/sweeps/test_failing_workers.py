@@ -61,20 +61,29 @@ def test_ctrl_c_leaves_what_is_done_and_cancels_the_rest(where, tmp_path, monkey
 
 
 def test_ctrl_c_while_a_batch_is_taken_in_cancels_the_rest(monkeypatch):
-    begun, plain = [], work.Work.compute
+    begun, stopped, compute, stop = [], threading.Event(), work.Work.compute, Traffic.stopped
 
-    def compute(self, runs):
+    def held_up(self, runs):
         begun.append(runs)
-        return plain(self, runs)
+        if len(begun) > 1:
+            stopped.wait(timeout=30)
+        return compute(self, runs)
+
+    def told(traffic):
+        done = stop(traffic)
+        stopped.set()
+        return done
 
     def take_in(self, finished):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work.Work, "compute", compute)
+    monkeypatch.setattr(work.Work, "compute", held_up)
+    monkeypatch.setattr(Traffic, "stopped", told)
     monkeypatch.setattr("nmf_accel.sweeps.sweeping.Sweep.take_in", take_in)
     with ThreadPoolExecutor(1) as executor, pytest.raises(Interrupted):
         sweep(A, range(2, 22), 2, executor=Workers(executor, count=20), **RUN)
-    assert len(begun) <= 3  # one was taken in, one was at work, one may have begun meanwhile
+    assert stopped.is_set()
+    assert len(begun) <= 2  # one was taken in, and one was at work
 
 
 class Broken(Executor):

@@ -16,6 +16,7 @@ import pytest
 from allowed import FLOAT64
 from hypothesis import settings
 from reference import reference_nmf
+from taking_long import LONG
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmf_accel import backends, datasets, nmf
@@ -33,25 +34,6 @@ settings.load_profile("suite")
 # Thousands of iterations over CryptoPunks show how a device rounds, and the stand-in rounds as
 # NumPy does: of the tests on CuPy these are a GPU's alone.
 ONLY_A_DEVICE_KNOWS = {"punks", "punk_oracle", "punk_run"}
-
-LONG = re.compile(
-    # On the stand-in, and some on array-api-strict, where each of these takes half a minute.
-    r"test_a_sweep_is_its_single_runs\[cupy-hals-5\]"
-    r"|test_in_float32_momentum_lasts_near_convergence\[(cupy|strict|torch)\]"
-    r"|test_an_exact_fit_is_reached\[cupy\]"
-    r"|test_a_run_of_a_sweep_is_a_run_alone\[(cupy|strict)-5\]"
-    r"|test_extrapolated_they_give_what_single_launches_give\[10\]"
-    r"|test_with_penalties_the_objective_never_rises\[(cupy|strict)\]"
-    r"|test_float32\[cupy-hals-5\]"
-    r"|test_the_pair_is_feasible_and_its_error_is_the_one_that_was_recorded\[cupy-5-float32\]"
-    # Matrices of many shapes, for each of which JAX compiles.
-    r"|test_errors_never_increase\[jax\]"
-    r"|test_factors_are_non_negative_and_zeros_stay\[jax\]"
-    # A thousand iterations of 500 CryptoPunks at rank 256, for each backend; ranks 16 and 64 stay.
-    r"|test_punks_in_float64\[.*-256\]"
-    r"|test_errors_are_the_residuals_on_punks\[(jax-256-.*|torch-256-.*|numpy-256-float32)\]"
-)
-"""Of tests of many cases those that take long and show little more than the others: ``--whole``."""
 
 
 def pytest_addoption(parser):

@@ -97,7 +97,7 @@ def nmf(
         For cross-validation (Wold 1978): the known entries are in so many folds, drawn one by one
         by a hash of their place; the run of a seed leaves out fold `seed` mod `folds`, and its
         error there is ``result.held_out``, but for rows and columns of which the run sees nothing.
-        A sparse A needs ``zeros='missing'``.
+        A sparse A is made dense for that, unless ``zeros='missing'``.
     solver : {'mu', 'hals', 'bpp', 'apg', 'auto'}
         Multiplicative updates (Lee & Seung), hierarchical alternating least squares, exact
         least squares by block principal pivoting, accelerated projected gradient, or what was

@@ -168,6 +168,9 @@ class Library(Protocol):
     def fused(self, function: Kernel) -> Kernel:
         """A pure function, compiled as one where the library compiles."""
 
+    def free_memory(self) -> int:
+        """Bytes that the device could still give."""
+
     @property
     def block_entries(self) -> int:
         """How many entries a walk through a matrix takes at a time."""

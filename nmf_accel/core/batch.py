@@ -16,7 +16,7 @@ from ..options import Options
 from ..results import Factorization
 from ..types import Array, State, once
 from .extrapolated import extrapolated_of
-from .folds import leaving_out
+from .folds import leaving_out, mean_errors
 from .iteration import StepOf, iteration_of
 from .loop import Loop, chunks
 from .problem import Point, Problem
@@ -169,22 +169,25 @@ class Batch:
         W, H = self.kept.get(r) or self._factors(r)
         W_outside, H_outside = problem.scale.factors_outside(problem.backend, W, H)
         own = {} if seed is None else {"seed": seed}
-        kkt = held_out = None
+        errors = records.errors(r)
+        kkt = held_out = in_sample = None
         if problem.left_out is not None:
             alone = replace(problem, left_out=problem.left_out[r : r + 1])
             loss = problem.loss(self.options)
-            held_out = Point(alone, W[None, ...], H[None, ...], loss).held_out
+            point = Point(alone, W[None, ...], H[None, ...], loss)
+            held_out, in_sample = mean_errors(point, float(errors[-1]))
         if self.watch and self.watch.certifies:
             kkt = float(records.watched[r])
         return Factorization(
             W=W_outside,
             H=H_outside,
-            errors=records.errors(r),
+            errors=errors,
             n_iter=int(records.n_iter[r]),
             stride=records.every,
             norm=self.norm,
             kkt=kkt,
             held_out=held_out,
+            in_sample=in_sample,
             converged=bool(records.converged[r]),
             stopped_because=records.stopped_because[r],
             seconds=float(records.seconds[r]),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ..matrices import Matrix, Seen
 from ..types import Measures, State
 from .iteration import LoopStep, StepOf
+from .problem import Point
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +63,37 @@ def leaving_out_of(step: Any) -> LeavingOut:
 def leaving_out(step_of: StepOf) -> StepOf:
     """What gives such steps around those that it is given."""
     return lambda *fields: leaving_out_of(cast(Hashable, step_of(*fields)))
+
+
+class MeanErrors(NamedTuple):
+    """The roots of the means, over some entries by their weights, of what an error squares.
+
+    Attributes
+    ----------
+    held_out : float or None
+        Over what a run leaves out, but for rows and columns of which it sees nothing; None if
+        nothing is left.
+    in_sample : float or None
+        Over what it sees; None if that is nothing.
+    """
+
+    held_out: float | None
+    in_sample: float | None
+
+
+def mean_errors(point: Point, error: float) -> MeanErrors:
+    """Those of a single run that leaves out a fold, whose error over what it sees is given."""
+    seen, facts, frame, *where = point.here
+    assert isinstance(seen, Seen)
+    backend, loss, rest = point.problem.backend, point.loss, seen.alone()
+    weights = [float(backend.to_numpy(part.total_weight)[0]) for part in (rest, seen)]
+    if not weights[0]:
+        return MeanErrors(None, _mean(error, weights[1]))
+    outside = point.problem.scale.errors_outside(
+        loss.errors(loss.whole_value(rest, facts, frame, *where))
+    )
+    return MeanErrors(*map(_mean, (float(outside[0]), error), weights))
+
+
+def _mean(error: float, weight: float) -> float | None:
+    return error / math.sqrt(weight) if weight else None

@@ -232,23 +232,8 @@ class Point:
     @once
     def error(self) -> NDArray[np.float64]:
         """The error of each run, ‖A − W H‖_F for the Frobenius loss, of the A given: (R,)."""
-        errors = self.loss.errors(self.loss.whole_value(*self._here))
+        errors = self.loss.errors(self.loss.whole_value(*self.here))
         return np.asarray(self.problem.scale.errors_outside(errors))
-
-    @property
-    def held_out(self) -> float | None:
-        """The root of the mean, over what a single run leaves out, of what an error squares.
-
-        Without rows and columns of which it sees nothing; None if nothing is left.
-        """
-        seen, facts, frame, *where = self._here
-        assert isinstance(seen, Seen)
-        rest = seen.alone()
-        total = float(self.problem.backend.to_numpy(rest.total_weight)[0])
-        if not total:
-            return None
-        error = self.loss.errors(self.loss.whole_value(rest, facts, frame, *where))[0]
-        return float(self.problem.scale.errors_outside(error / np.sqrt(total)))
 
     @once
     def kkt(self) -> NDArray[np.float64]:
@@ -258,7 +243,7 @@ class Point:
     @property
     def _kkt(self) -> NDArray[np.float64]:
         """The same, computed where W and H stand."""
-        A, facts, frame, H, Wt = self._here
+        A, facts, frame, H, Wt = self.here
         backend, fixed = self.problem.backend, self.problem.fixed
         both = self.loss.whole_squares(A, facts, frame, H, Wt, self.penalties, self.carried)
         if fixed:
@@ -272,7 +257,7 @@ class Point:
 
         Of others squares may be no numbers of the dtype. It is itself if there are none.
         """
-        backend, xp, (_, _, _, H, Wt) = self.problem.backend, self.problem.backend.xp, self._here
+        backend, xp, (_, _, _, H, Wt) = self.problem.backend, self.problem.backend.xp, self.here
         double = np.dtype("float64")
         h, w = (backend.to_numpy(xp.max(x, axis=-1)).astype(double) for x in (H, Wt))
         alive = (h > 0) & (w > 0)
@@ -284,7 +269,7 @@ class Point:
         return replace(self, W=(Wt * more).mT, H=H * less, carried=())
 
     @once
-    def _here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:
+    def here(self) -> tuple[Matrix, tuple[float, ...], Frame, Array, Array]:
         """A, the facts, the frame, and H and Wt on the device."""
         problem = self.problem
         where = problem.on_device(self.W, self.H)

@@ -41,6 +41,8 @@ def prepare(
         If the backend cannot run here, has no such device, or takes no matrices of its kind.
     """
     raw, weights = weighed(given)
+    if folds is not None and weights is None:
+        raw = _with_its_zeros(raw, working_dtype(raw.dtype, dtype, given.name), given.name)
     chosen = resolve(backend, raw.stored, type(raw), device)
     with chosen.scope(raw.stored):
         _refuse_wide(raw, given.name, dtype, chosen)
@@ -50,7 +52,7 @@ def prepare(
         raw, mean, scale = _checked(raw, given, dtype, nothing, objective)
         check_for(objective, raw, given.name, weights, given.labels)
         if folds is not None and weights is None:
-            weights = _all_known(raw, given.name)
+            weights = raw.library.xp.ones_like(raw.stored)
         if weights is not None:
             known = _known(raw, weights, given, chosen, ("row", "column"), folds)
             return replace(known, scale=scale)
@@ -116,14 +118,25 @@ def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
     return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
 
 
-def _all_known(raw: Raw, name: str) -> Any:
-    """The weights of a matrix of which all is known."""
-    if not isinstance(raw, RawDense):
-        raise TypeError(
-            f"folds are of what is known, and zeros of {name} are, which is sparse; pass "
-            f"{name}.toarray(), or zeros='missing'"
+def _with_its_zeros(raw: Raw, working: np.dtype[Any], name: str) -> Raw:
+    """A matrix with every entry that is known, which zeros of a sparse one are too.
+
+    Raises
+    ------
+    MemoryError
+        If these, their weights and a byte for the fold of each take more than is free where it is.
+    """
+    if isinstance(raw, RawDense):
+        return raw
+    (m, n), free = raw.shape, raw.library.free_memory()
+    if (need := m * n * (2 * working.itemsize + 1)) > free:
+        raise MemoryError(
+            f"folds are of all {m:,} × {n:,} entries of {name}, its zeros among them, which take "
+            f"{need:,} bytes in {working.name}, but {free:,} are free; pass fewer rows or columns, "
+            + ("dtype='float32', " if working.itemsize > 4 else "")
+            + "or zeros='missing' if zeros are not known"
         )
-    return raw.library.xp.ones_like(raw.array)
+    return raw.astype(working).dense()
 
 
 def _known(

@@ -61,6 +61,10 @@ class Raw(ABC):
     def cut(self, frame: Frame) -> Raw:
         """What a frame keeps."""
 
+    @abstractmethod
+    def dense(self) -> RawDense:
+        """It as an array, with its zeros; itself if it is."""
+
     @property
     def dtype(self) -> Any:
         """The library's own dtype."""
@@ -106,6 +110,9 @@ class RawDense(Raw):
 
     def times(self, number: float) -> RawDense:
         return RawDense(self.array * number, self.library)
+
+    def dense(self) -> RawDense:
+        return self
 
     def nonzero(self) -> tuple[Index, Index]:
         kernel = self.library.kernel("nonzero_rows", nonzero_rows)
@@ -166,6 +173,9 @@ class RawSparse(Raw):
 
     def times(self, number: float) -> RawSparse:
         return RawSparse(self.csr * number, self.library)
+
+    def dense(self) -> RawDense:
+        return RawDense(self.csr.toarray(), self.library)
 
     def by_columns(self) -> Any:
         """It as CSC."""

@@ -66,6 +66,8 @@ class Factorization:
     held_out : float, optional
         With `folds`, of the entries that the run left out: the root of the mean (by their weights)
         squared difference to W H; of another loss, of 2 d.
+    in_sample : float, optional
+        With `folds`, the same of the entries that the run saw.
     W0, H0 : array, optional
         The starts, if they were given rather than drawn from the seed; in the order of A.
     features, samples : (m,) and (n,) arrays of str, optional
@@ -90,6 +92,7 @@ class Factorization:
     flops_per_iteration: float
     settings: Mapping[str, Any] = field(default_factory=dict)
     held_out: float | None = None
+    in_sample: float | None = None
     W0: Any = None
     H0: Any = None
     features: Names | None = None
@@ -262,6 +265,7 @@ class Factorization:
             "relative_error": self.relative_error if self.norm else None,
             "kkt": self.kkt,
             "held_out": self.held_out,
+            "in_sample": self.in_sample,
             "iterations": self.n_iter,
             "converged": self.converged,
             "stopped_because": self.stopped_because,

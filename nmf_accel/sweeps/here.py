@@ -85,7 +85,7 @@ class Here:
         names = ("rank", "seed", "error", "relative_error", "iterations", "converged")
         return {
             **{name: summary[name] for name in names},
-            "held_out": _finite(summary["held_out"]),
+            **{name: _finite(summary[name]) for name in ("held_out", "in_sample")},
             "reference_error": None
             if self.reference is None
             else _finite(self.reference.error(result)),

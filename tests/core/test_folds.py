@@ -6,6 +6,7 @@ from conftest import assert_equals_single_runs, assert_parity, to_host
 from scipy.sparse import csc_array, csr_array
 
 from nmf_accel import Factorization, StoreError, nmf, sweep
+from nmf_accel.backends import get
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
 from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.matrices.seen import folds_of
@@ -68,6 +69,8 @@ def test_a_run_is_that_with_the_weights_of_the_rest(options, backend):
         P = to_host(result.W) @ to_host(result.H)
         mean = (weights * (A - P) ** 2)[out].sum() / weights[out].sum()
         assert result.held_out == pytest.approx(np.sqrt(mean), rel=1e-10)
+        mean = (weights * (A - P) ** 2)[~out].sum() / weights[~out].sum()
+        assert result.in_sample == pytest.approx(np.sqrt(mean), rel=1e-7)
 
 
 @pytest.mark.parametrize("options", [OPTIONS["hals"], OPTIONS["extrapolated"], {"loss": 1}])
@@ -109,8 +112,21 @@ def test_of_what_a_sparse_matrix_stores(options, form, A, monkeypatch):
     found = nmf(S, D, zeros="missing", **options)
     assert_parity(found.W, expected.W, 1e-9)
     assert found.held_out == pytest.approx(expected.held_out, rel=1e-9)
-    with pytest.raises(TypeError, match="zeros='missing'"):
-        nmf(S, D, **options | {"loss": "frobenius", "solver": "mu"})
+
+
+@pytest.mark.parametrize("form", [csr_array, csc_array])
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_zeros_of_a_sparse_matrix_are_known(form, loss, backend, monkeypatch):
+    counts = RNG.poisson(np.where(A > 1, A, 0))
+    options = {"max_iter": 20, "folds": FOLDS, "seed": 1, "loss": loss, "backend": backend}
+    found, expected = nmf(form(counts), D, **options), nmf(counts, D, **options)
+    assert_parity(found.W, to_host(expected.W), 1e-12)
+    assert found.held_out == pytest.approx(expected.held_out, rel=1e-12)
+    single = nmf(form(counts), D, **options | {"dtype": "float32"})
+    assert single.held_out == pytest.approx(expected.held_out, rel=1e-3)
+    monkeypatch.setattr(type(get("numpy")), "free_memory", lambda self: 17 * counts.size - 1)
+    with pytest.raises(MemoryError, match=r"its zeros among them.*dtype='float32', or zeros"):
+        nmf(form(counts), D, **options)
 
 
 def test_what_is_left_out_has_no_say(backend):

@@ -21,6 +21,7 @@ ROW = {
     "iterations": 5,
     "converged": False,
     "held_out": None,
+    "in_sample": None,
     "reference_error": None,
     "stopped_because": "max_iter",
     "seconds": 0.25,
@@ -35,6 +36,7 @@ LEAST = {
     "relative_error": 0,
     "iterations": 0,
     "held_out": 0,
+    "in_sample": 0,
     "reference_error": 0,
     "seconds": 0,
 }
@@ -62,7 +64,7 @@ def test_the_largest_value_is_taken_and_none_above(name):
 def test_a_row_without_a_value_is_no_row_but_for_what_came_later(name):
     """Rows of before there were folds say nothing of them; what else is missing is told."""
     rest = {key: value for key, value in ROW.items() if key != name}
-    assert fault_of(rest) == (None if name == "held_out" else f"it has no {name}")
+    assert fault_of(rest) == (None if name in ("held_out", "in_sample") else f"it has no {name}")
 
 
 def test_a_sum_is_what_it_always_was():

@@ -98,7 +98,7 @@ def test_all_that_goes_with_a_is_at_its_scale(order):
         sweep(X, [3], [4], reference=X + np.ldexp(0.1, k), folds=3, **common).table[0]
         for X, k in ((A, 0), (B, order))
     ]
-    for name in ("error", "reference_error", "held_out"):
+    for name in ("error", "reference_error", "held_out", "in_sample"):
         assert rows[1][name] == pytest.approx(np.ldexp(rows[0][name], order)), name
 
 

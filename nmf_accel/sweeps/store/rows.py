@@ -73,6 +73,7 @@ FIELDS = {
     "iterations": Field("a whole number of at least 0", (int,), 0, 2**63),
     "converged": Field("true or false", (bool,)),
     "held_out": Field("a finite number >= 0, or null", MAYBE, 0, LARGEST, later=True),
+    "in_sample": Field("a finite number >= 0, or null", MAYBE, 0, LARGEST, later=True),
     "reference_error": Field("a finite number >= 0, or null", MAYBE, 0, LARGEST),
     "stopped_because": Field("a sentence", (str,)),
     "seconds": Field("a finite number >= 0", NUMBER, 0, LARGEST),

@@ -160,7 +160,7 @@ def sweep_command(
 def show(folder: Path, rank: int | None, as_json: bool) -> None:
     """Draw and print a sweep again from its FOLDER, also while it is running."""
     store = Store.read(folder)
-    result = SweepResult(store.rows, store=store)
+    result = SweepResult.of(store)
     if rank is not None:
         echo_top(result, rank, as_json)
         return
@@ -191,7 +191,7 @@ def merge_command(folders: tuple[Path, ...], out: Path) -> None:
     """Put the runs of several sweep FOLDERS of the same data and settings into one."""
     store = merge(folders, out)
     draw(store)
-    echo_runs(SweepResult(store.rows, store=store), out, as_json=False)
+    echo_runs(SweepResult.of(store), out, as_json=False)
 
 
 def draw(store: Store) -> None:

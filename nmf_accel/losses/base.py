@@ -44,6 +44,8 @@ class Loss(ABC):
 
     symbol: ClassVar[str] = "the loss"
     """What `errors` are, in a table or at an axis."""
+    mean_symbol: ClassVar[str] = "the loss of an entry"
+    """What `held_out` and `in_sample` are."""
     blocks_at_once: ClassVar[int] = 2
     """How many arrays of the size of a block of A, of each run, a walk through A takes at most."""
 

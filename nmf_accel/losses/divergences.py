@@ -43,6 +43,7 @@ class Divergence(Loss):
     beta: float
 
     symbol = "√(2 D(A | WH))"
+    mean_symbol = "√(2 mean d(A | WH))"
     blocks_at_once = 8
 
     @property

@@ -42,6 +42,7 @@ class Frobenius(Loss):
     residual: str = "free"
 
     symbol = "‖A − WH‖"
+    mean_symbol = "√ mean (A − WH)²"
     model_type = Quadratic
     degree = 2.0
     exact = True

@@ -2,6 +2,7 @@
 
 from .drawing import BLUE, GREEN, ORANGE, PINK, save, show_pixels, tile
 from .figures import by_weight, components, errors, reconstructions
+from .ranks import rank_choice
 from .sweeps import sweep
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "by_weight",
     "components",
     "errors",
+    "rank_choice",
     "reconstructions",
     "save",
     "show_pixels",

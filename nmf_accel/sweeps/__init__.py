@@ -2,7 +2,7 @@
 
 from .here import Here
 from .packing import Packing
-from .plan import MOST_RUNS, planned_runs
+from .plan import MOST_RUNS, along, planned_runs
 from .store import Row, Store, StoreError, merge, readable
 from .sweeping import KEPT, Sweep, sweep
 from .table import SweepResult, best_rank, summarize
@@ -20,6 +20,7 @@ __all__ = [
     "SweepResult",
     "WorkerError",
     "Workers",
+    "along",
     "best_rank",
     "merge",
     "planned_runs",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 from ..callers import warn_caller
@@ -188,7 +188,10 @@ class Sweep:
     plan: list[Options]
     place: Here
     keep: str
-    result: SweepResult = field(default_factory=lambda: SweepResult([]))
+    result: SweepResult = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.result = SweepResult([], options=self.options)
 
     @property
     def problem(self) -> Problem:
@@ -196,13 +199,18 @@ class Sweep:
         return self.place.problem
 
     @property
+    def options(self) -> Row:
+        """The options that all its runs have in common."""
+        return {name: getattr(self.plan[0], name) for name in COMMON}
+
+    @property
     def settings(self) -> Row:
         """What all its runs have in common, matrices by their fingerprints."""
-        options, fixed = asdict(self.plan[0]), self.problem.fixed
+        fixed = self.problem.fixed
         names, reference = self.given.labels.fingerprint, self.place.reference
         held = {"W_fixed": fixed.W, "H_fixed": fixed.H}
         return {
-            **{name: options[name] for name in COMMON},
+            **self.options,
             "dtype": self.problem.dtype.name,
             "keep": self.keep,
             "data": self.given.fingerprint,
@@ -217,7 +225,7 @@ class Sweep:
         about = {**record(self.plan[0], self.problem), **self.place.about, **about}
         with Store.open(path, self.settings, about) as store:
             store.look()
-            self.result = SweepResult(list(store.rows), store=store)
+            self.result = SweepResult.of(store)
             todo = {(run.rank, run.seed) for run in self.missing}
             self.result.skipped = sum((run.rank, run.seed) not in todo for run in self.plan)
             yield
@@ -284,8 +292,7 @@ class Sweep:
         """The finished runs, in their order."""
         result = self.result
         if result.store is not None:
-            store = Store.read(result.store.path)
-            result = SweepResult(store.rows, store=store, skipped=result.skipped)
+            result = SweepResult.of(Store.read(result.store.path), result.skipped)
         result.table.sort(key=key_of)
         return result
 

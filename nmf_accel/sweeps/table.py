@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..options import COMMON
 from ..results import Factorization
 from .store import Key, Row, Store, best_of, key_of
 
@@ -20,21 +22,41 @@ class SweepResult:
     ----------
     table : list of dict
         One row a run, ordered by rank and seed: rank, seed, error, relative_error,
-        held_out (with `folds`, else None), reference_error (against the reference, else None),
-        iterations, converged,
-        stopped_because, seconds (its share of its batch's wall time), backend, device.
+        held_out and in_sample (with `folds`, else None), reference_error (against the reference,
+        else None), iterations, converged, stopped_because, seconds (its share of its batch's wall
+        time), backend, device.
     factorizations : dict
         Those kept, by (rank, seed).
     store : Store, optional
         The folder, where the sweep had one.
     skipped : int
         Runs that the folder already had.
+    options : mapping
+        The options that all runs have in common, as they were asked for: loss, folds, and so on.
     """
 
     table: list[Row]
     factorizations: dict[tuple[int, int], Factorization] = field(default_factory=dict)
     store: Store | None = None
     skipped: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> SweepResult:
+        """What a folder holds that a sweep has as its `store`, also while it is running.
+
+        Raises
+        ------
+        nmf_accel.StoreError
+            If it is not a sweep's, or is damaged.
+        """
+        return cls.of(Store.read(folder))
+
+    @classmethod
+    def of(cls, store: Store, skipped: int = 0) -> SweepResult:
+        """What an open folder holds."""
+        options = {name: x for name, x in store.settings.items() if name in COMMON}
+        return cls(store.rows, store=store, skipped=skipped, options=options)
 
     def add(self, rows: list[Row], kept: dict[Key, Factorization], wanted: set[Key]) -> None:
         """Take in finished runs, also again; of all runs, only the `wanted` factors stay."""
@@ -84,6 +106,18 @@ class SweepResult:
         if (rank, seed) not in map(key_of, self.table):
             raise KeyError(f"no run of rank {rank} and seed {seed}")
         return self._kept(rank, seed, "all")
+
+    def kept(self, rank: int) -> Iterator[Factorization]:
+        """The factorizations of a rank that were kept, by their seeds, one after the other.
+
+        Raises
+        ------
+        nmf_accel.StoreError
+            If one was kept in a folder, and is lost or damaged there.
+        """
+        there = self.factorizations.keys() if self.store is None else self.store.wanted
+        for seed in sorted(seed for of, seed in there if of == rank):
+            yield self._kept(rank, seed, "all")
 
     def _kept(self, rank: int, seed: int, keep: str) -> Factorization:
         """The factorization of a run, which a sweep with `keep` would have kept."""

@@ -1,0 +1,252 @@
+"""The rank that was chosen, and what speaks for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..losses import loss_called
+from ..sweeps import Row, SweepResult
+from .repetition import Stability
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FAR_APART = 2
+"""Ranks that differ by this factor are different answers."""
+
+
+@dataclass(frozen=True, repr=False)
+class RankChoice:
+    """The rank that was chosen, and what speaks for it. Printed, it says so in sentences.
+
+    Attributes
+    ----------
+    sweep : SweepResult
+        The runs.
+    table : list of dict
+        One row a rank that was tried, in their order: rank, runs; held_out, the mean over folds of
+        the root mean square error of what was left out, in the loss of the runs, and held_out_se,
+        its standard error, the deviation of the folds divided by √folds; in_sample and
+        in_sample_se, the same of what was seen; and how far components repeat over runs (see
+        `stability`), None where factors were not kept: silhouette and cosine, of the component that
+        does so least, and repeating, how many do.
+    unfinished : list of int
+        Ranks of which not every fold has an error yet; they are in no row.
+    """
+
+    sweep: SweepResult
+    table: list[Row]
+    unfinished: list[int]
+
+    @classmethod
+    def of(cls, result: SweepResult) -> RankChoice:
+        """Choose by a sweep with `folds`, also one that is merged, or is still running.
+
+        Raises
+        ------
+        ValueError
+            If it is none with folds, or no rank has a run of every fold.
+        nmf_accel.StoreError
+            If factors that were kept are lost or damaged.
+        """
+        folds = result.options.get("folds")
+        if folds is None:
+            raise ValueError("no run of this sweep leaves anything out; sweep with folds=5")
+        ranks = sorted({row["rank"] for row in result.table})
+        errors = {rank: fold_errors(result.table, rank, folds) for rank in ranks}
+        done = [rank for rank in ranks if np.isfinite(errors[rank]).all()]
+        if not done:
+            raise ValueError(
+                f"no rank has an error of each of the {folds} folds yet; let the sweep go on"
+            )
+        table = [
+            {
+                "rank": rank,
+                "runs": sum(row["rank"] == rank for row in result.table),
+                **mean_of("held_out", errors[rank]),
+                **mean_of("in_sample", fold_errors(result.table, rank, folds, "in_sample")),
+                **_repetition(result, rank),
+            }
+            for rank in done
+        ]
+        return cls(result, table, sorted(set(ranks) - set(done)))
+
+    @property
+    def ranks(self) -> list[int]:
+        """Those that were tried, and are finished."""
+        return [row["rank"] for row in self.table]
+
+    @property
+    def lowest(self) -> int:
+        """The rank with the lowest error of what was left out."""
+        return int(self._lowest["rank"])
+
+    @property
+    def within(self) -> list[int]:
+        """The ranks whose error is within one standard error of the lowest, that one among them."""
+        most = self._lowest["held_out"] + self._lowest["held_out_se"]
+        return [row["rank"] for row in self.table if row["held_out"] <= most]
+
+    @property
+    def rank(self) -> int:
+        """The smallest of the ranks that are `within` one standard error of the lowest."""
+        return self.within[0]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What keeps the choice from being clear, a sentence each."""
+        return [*self._ends(), *self._weakness(), *self._rest()]
+
+    def row(self, rank: int) -> Row:
+        """The row of a rank.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        if rank not in self.ranks:
+            raise KeyError(f"there is no rank {rank}; there are {self.ranks}")
+        return self.table[self.ranks.index(rank)]
+
+    def plot(self) -> Figure:
+        """Errors of what was left out and of what was seen against rank, and how components repeat.
+
+        Bars are standard errors. ``figure.savefig("rank.png")``, or what a notebook shows.
+        """
+        from .. import plots  # late: matplotlib is slow to import
+
+        symbol = loss_called(self.sweep.options["loss"]).mean_symbol
+        return plots.rank_choice(self.table, self.rank, self.lowest, symbol)
+
+    def __str__(self) -> str:
+        return " ".join([self._answer(), *self._repeating(), *self.remarks])
+
+    def __repr__(self) -> str:
+        return f"<RankChoice: rank {self.rank} of {self.ranks}>"
+
+    @property
+    def _lowest(self) -> Row:
+        return min(self.table, key=lambda row: row["held_out"])
+
+    def _answer(self) -> str:
+        chosen, lowest = self.row(self.rank), self._lowest
+        told = f"Rank {self.rank}: held-out error {with_error(chosen)}"
+        if self.rank == self.lowest:
+            told += ", the lowest"
+        else:
+            told += f"; the lowest is {with_error(lowest)} at rank {self.lowest}"
+        others = [rank for rank in self.within if rank not in (self.rank, self.lowest)]
+        if self.rank == self.lowest and not others:
+            return f"{told}, and no other rank is within one standard error of it."
+        if not others:
+            return f"{told}, within one standard error of which rank {self.rank} is the smallest."
+        return (
+            f"{told}. {ranks_told(others).capitalize()} {'is' if len(others) == 1 else 'are'} "
+            "within one standard error of the lowest too."
+        )
+
+    def _repeating(self) -> list[str]:
+        """How far components of the rank, and of the next that was tried, repeat."""
+        at = self.ranks.index(self.rank)
+        shown = [row for row in self.table[at : at + 2] if row["silhouette"] is not None]
+        if not shown or self.rank == 1:
+            return []
+        told = [
+            f"{row['repeating']} of {row['rank']} components of rank {row['rank']} repeat (least "
+            f"silhouette {row['silhouette']:.2f})"
+            for row in shown
+        ]
+        return [f"Over runs, {', and '.join(told)}."]
+
+    def _ends(self) -> list[str]:
+        """A winner at either end of the ranks."""
+        ranks, told = self.ranks, []
+        if self.lowest == ranks[-1]:
+            told.append(
+                f"Rank {ranks[-1]} is the largest that was tried, and the error may fall further: "
+                "try larger ones."
+            )
+        below = ranks[: ranks.index(self.rank)]
+        if below == [1] and self.rank > 2:
+            told.append(
+                f"Rank {self.rank} is the smallest that was tried beside 1: try smaller ones."
+            )
+        return told
+
+    def _weakness(self) -> list[str]:
+        """Evidence that is too weak to choose."""
+        within, lowest = self.within, self.lowest
+        if lowest == 1:
+            return [
+                "No larger rank foretells better what was left out: there is no structure beyond "
+                "one component, or too little data to show it."
+            ]
+        if within[-1] >= FAR_APART * within[0]:
+            return [
+                f"The evidence is too weak to choose among {ranks_told(within)}: they are within "
+                "one standard error of each other."
+            ]
+        return []
+
+    def _rest(self) -> list[str]:
+        """What is not done."""
+        if not self.unfinished:
+            return []
+        return [f"Of {ranks_told(self.unfinished)} not every fold has an error yet."]
+
+
+def fold_errors(
+    rows: Iterable[Row], rank: int, folds: int, name: str = "held_out"
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Of each fold, the mean error over the runs of a rank that left it out: (folds,).
+
+    NaN where there is none, or where one is no number.
+    """
+    values: list[list[float]] = [[] for _ in range(folds)]
+    for row in rows:
+        if row["rank"] == rank:
+            error = row.get(name)
+            values[row["seed"] % folds].append(math.nan if error is None else error)
+    return np.array([np.mean(one) if one else math.nan for one in values])
+
+
+def mean_of(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> Row:
+    """Their mean over folds, and its standard error."""
+    deviation = errors.std(ddof=1) / math.sqrt(len(errors))
+    return {name: float(errors.mean()), f"{name}_se": float(deviation)}
+
+
+def _repetition(result: SweepResult, rank: int) -> Row:
+    """How far components of a rank repeat, where the factors of several runs were kept."""
+    factors = [kept.to_arrays()[0] for kept in result.kept(rank)]
+    if len(factors) < 2:
+        return dict.fromkeys(("silhouette", "cosine", "repeating"))
+    found = Stability.of(factors)
+    return {name: getattr(found, name) for name in ("silhouette", "cosine", "repeating")}
+
+
+def with_error(row: Row) -> str:
+    """An error with its standard error, in so many digits as that allows: 0.957 ± 0.012."""
+    error, deviation = row["held_out"], row["held_out_se"]
+    if not deviation:
+        return f"{error:.4g} ± 0"
+    # Two digits of the standard error, which five folds hardly give.
+    digits = 1 - math.floor(math.log10(deviation))
+    if not 0 <= digits <= 6:
+        return f"{error:.4g} ± {deviation:.2g}"
+    return f"{error:.{digits}f} ± {deviation:.{digits}f}"
+
+
+def ranks_told(ranks: list[int]) -> str:
+    """Ranks as words: ``rank 3``, ``ranks 3, 5 and 8``, ``ranks 3 to 20``."""
+    if len(ranks) == 1:
+        return f"rank {ranks[0]}"
+    if len(ranks) > 4:
+        return f"ranks {ranks[0]} to {ranks[-1]}"
+    return f"ranks {', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"

@@ -33,6 +33,9 @@ LONG = re.compile(
     r"|test_errors_are_the_residuals_on_punks\[.*-(256-.*|64-float32)\]"
     # Of 500 CryptoPunks what is shown of sprites too.
     r"|test_results_are_those_of_single_runs_on_punks"
+    # Of the data sets of known rank one of each kind stays; of kinds of runs, NumPy's.
+    r"|test_the_rank_of_the_truth_is_chosen_and_1_of_pure_noise\[.*-[12]\]"
+    r"|test_of_every_kind_of_run\[(jax-(missing|weights|dtype)|(torch|strict)-.*)\]"
     # Of several ways to the same end one stays: the others have more of what takes long.
     r"|test_after_a_fault_nothing_is_lost_and_the_same_work_ends_alike\[(fit|merge|study) command\]"
     r"|test_unusual_studies_work\[options1\]"

@@ -15,9 +15,11 @@ from . import signals
 from .bench import bench
 from .data import data
 from .fit import fit
+from .folder import merge_command, show
 from .machine import backends, verify
+from .rank import rank_command
 from .study import study
-from .sweep import merge_command, show, sweep_command
+from .sweep import sweep_command
 
 REFUSALS = (
     *(ValueError, TypeError, FloatingPointError),
@@ -86,5 +88,6 @@ def main() -> None:
     """Non-negative matrix factorization on NumPy, CuPy and JAX."""
 
 
-for command in (backends, fit, bench, verify, data, sweep_command, show, merge_command, study):
+runs = (rank_command, sweep_command, show, merge_command, study)
+for command in (backends, fit, bench, verify, data, *runs):
     main.add_command(command)

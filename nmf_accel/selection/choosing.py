@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..options import COMMON, whole
 from ..sweeps import along, sweep
 from .rank_choice import RankChoice
 
-FOLDS = COMMON["folds"]
+FOLDS = replace(COMMON["folds"], default=5, help="Parts of the entries, one left out by each run.")
 SEEDS = whole(3, "How many starts for each fold.", 1)
 
 
@@ -72,8 +73,6 @@ def choose_rank(
     wanted = along("ranks", ranks)
     if max(wanted) < 2:
         raise ValueError(f"ranks is {wanted}, which leaves no choice; name one above 1")
-    if folds is None:
-        raise TypeError(f"folds is None; it must be {FOLDS.must}")
     parts, starts = FOLDS.checked("folds", folds), SEEDS.checked("seeds", seeds)
     found = sweep(A, sorted({1, *wanted}), parts * starts, folds=parts, keep=keep, **how)
     return RankChoice.of(found)

@@ -20,6 +20,10 @@ FAR_APART = 2
 """Ranks that differ by this factor are different answers."""
 
 
+class Unfinished(ValueError):
+    """A sweep of which no rank has an error of every fold yet."""
+
+
 @dataclass(frozen=True, repr=False)
 class RankChoice:
     """The rank that was chosen, and what speaks for it. Printed, it says so in sentences.
@@ -50,7 +54,7 @@ class RankChoice:
         Raises
         ------
         ValueError
-            If it is none with folds, or no rank has a run of every fold.
+            If it is none with folds, or (`Unfinished`) no rank has a run of every fold.
         nmf_accel.StoreError
             If factors that were kept are lost or damaged.
         """
@@ -61,7 +65,7 @@ class RankChoice:
         errors = {rank: fold_errors(result.table, rank, folds) for rank in ranks}
         done = [rank for rank in ranks if np.isfinite(errors[rank]).all()]
         if not done:
-            raise ValueError(
+            raise Unfinished(
                 f"no rank has an error of each of the {folds} folds yet; let the sweep go on"
             )
         table = [
@@ -172,11 +176,13 @@ class RankChoice:
                 f"Rank {ranks[-1]} is the largest that was tried, and the error may fall further: "
                 "try larger ones."
             )
-        below = ranks[: ranks.index(self.rank)]
-        if below == [1] and self.rank > 2:
+        at = ranks.index(self.rank)
+        if ranks[:at] == [1] and self.rank > 2:
             told.append(
                 f"Rank {self.rank} is the smallest that was tried beside 1: try smaller ones."
             )
+        elif 0 < at < len(ranks) - 1 and ranks[at + 1] - ranks[at - 1] > 2:
+            told.append(f"Between ranks {ranks[at - 1]} and {ranks[at + 1]} no other was tried.")
         return told
 
     def _weakness(self) -> list[str]:
@@ -190,7 +196,7 @@ class RankChoice:
         if within[-1] >= FAR_APART * within[0]:
             return [
                 f"The evidence is too weak to choose among {ranks_told(within)}: they are within "
-                "one standard error of each other."
+                "one standard error of the lowest."
             ]
         return []
 
@@ -236,8 +242,8 @@ def with_error(row: Row) -> str:
     error, deviation = row["held_out"], row["held_out_se"]
     if not deviation:
         return f"{error:.4g} ± 0"
-    # Two digits of the standard error, which five folds hardly give.
-    digits = 1 - math.floor(math.log10(deviation))
+    # Two digits of the standard error, which five folds hardly give; rounded, 0.0099999 is 0.010.
+    digits = 1 - int(f"{deviation:.1e}".partition("e")[2])
     if not 0 <= digits <= 6:
         return f"{error:.4g} ± {deviation:.2g}"
     return f"{error:.{digits}f} ± {deviation:.{digits}f}"

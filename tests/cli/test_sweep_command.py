@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from nmf_accel.cli import main
-from nmf_accel.cli.sweep import numbers
+from nmf_accel.cli.numbers import numbers
 from nmf_accel.sweeps import Store
 
 

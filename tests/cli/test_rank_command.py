@@ -1,0 +1,100 @@
+"""``nmf-accel rank``: a folder, pictures, a table and a sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from known_ranks import data
+
+from nmf_accel import choose_rank
+from nmf_accel.cli import main
+from nmf_accel.sweeps import Store
+
+FEW = {"solver": "hals", "max_iter": 20, "backend": "numpy"}
+OPTIONS = ("--solver", "hals", "--max-iter", "20", "--backend", "numpy")
+A = data("gaussian 10 %", 0, (30, 40))
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", A)
+
+
+def run(*args, status=0):
+    done = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert done.exit_code == status, done.output + repr(done.exception)
+    return done
+
+
+def test_it_says_draws_and_keeps_what_choose_rank_finds(tmp_path):
+    printed = run(
+        "rank", "a.npy", "--ranks", "2:8:2", "--seeds", 2, *OPTIONS, "--out", "out"
+    ).stdout
+    expected = choose_rank(A, [2, 4, 6, 8], seeds=2, **FEW)
+    assert str(expected) in printed
+    assert printed.startswith("a.npy: 30 features × 40 samples")
+    line = next(line for line in printed.splitlines() if "chosen" in line)
+    assert line.split()[:2] == [
+        str(expected.rank),
+        f"{expected.row(expected.rank)['held_out']:.4g}",
+    ]
+    assert "50 runs in out; rank.png shows what they say" in printed
+    pictures = {"rank.png", "rank.svg", "sweep.png", "sweep.svg"}
+    assert pictures <= {path.name for path in (tmp_path / "out").iterdir()}
+    store = Store.read("out")
+    assert (store.settings["keep"], store.settings["folds"]) == ("all", 5)
+    assert store.about["taken"].startswith("a.npy")
+    again = run("rank", "a.npy", "--ranks", "2:8:2", "--seeds", 2, *OPTIONS, "--out", "out").stdout
+    assert again == printed
+    (tmp_path / "out" / "rank.png").unlink()
+    shown = run("show", "out").stdout
+    assert str(expected) in shown
+    assert (tmp_path / "out" / "rank.png").exists()
+
+
+def test_rows_as_json_say_which_is_chosen():
+    printed = run("rank", "a.npy", "--ranks", "2,3", "--seeds", 1, *OPTIONS, "--json").stdout
+    rows = [json.loads(line) for line in printed.splitlines()]
+    expected = choose_rank(A, [2, 3], seeds=1, **FEW)
+    said = [
+        {**row, "within": row["rank"] in expected.within, "chosen": row["rank"] == expected.rank}
+        for row in expected.table
+    ]
+    assert rows == said
+
+
+def test_a_sweep_with_folds_says_it_too_and_one_without_does_not():
+    shared = ("sweep", "a.npy", "--ranks", "1,2,3", "--seeds", 5, *OPTIONS)
+    assert "held-out error" in run(*shared, "--folds", 5, "--out", "folded").stdout
+    assert "held-out error" not in run(*shared, "--out", "whole").stdout
+
+
+def test_folders_of_parts_of_the_ranks_are_merged():
+    shared = ("sweep", "a.npy", "--seeds", 5, "--folds", 5, "--keep", "all", *OPTIONS)
+    for name, ranks in (("a", "1,2"), ("b", "3")):
+        run(*shared, "--ranks", ranks, "--out", name)
+    printed = run("merge", "a", "b", "--out", "both").stdout
+    assert str(choose_rank(A, [2, 3], seeds=1, **FEW)) in printed
+
+
+def test_before_a_rank_is_finished_show_says_nothing_of_it(tmp_path):
+    run("sweep", "a.npy", "--ranks", "2", "--seeds", 3, "--folds", 5, *OPTIONS, "--out", "part")
+    assert "held-out error" not in run("show", "part").stdout
+    assert not (tmp_path / "part" / "rank.png").exists()
+
+
+def test_factors_that_are_lost_are_told_and_the_rest_is_shown(tmp_path):
+    run("rank", "a.npy", "--ranks", "2", "--seeds", 1, *OPTIONS, "--out", "out")
+    (tmp_path / "out" / "factors" / "rank-2-seed-3.npz").unlink()
+    shown = run("show", "out")
+    assert "rank.png is not drawn: " in shown.stderr
+    assert "10 runs in out" in shown.stdout
+
+
+def test_what_cannot_be_chosen_is_refused_in_a_line():
+    refused = run("rank", "a.npy", "--ranks", "1", *OPTIONS, status=2)
+    assert refused.stderr == "Error: ranks is [1], which leaves no choice; name one above 1\n"
+    refused = run("rank", "a.npy", "--ranks", "2", "--folds", 1, *OPTIONS, status=2)
+    assert refused.stderr == "Error: folds is 1; it must be from 2 to 255\n"

@@ -31,8 +31,8 @@ def test_a_clear_answer():
     assert (choice.rank, choice.lowest, choice.within) == (3, 3, [3])
     assert str(choice) == (
         "Rank 3: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
-        "standard error of it. Over runs, 3 of 3 components of rank 3 repeat (least silhouette 0.98), "
-        "and 4 of 4 components of rank 4 repeat (least silhouette 0.98)."
+        "standard error of it. Over runs, 3 of 3 components of rank 3 repeat (least silhouette "
+        "0.98), and 4 of 4 components of rank 4 repeat (least silhouette 0.98)."
     )
     assert repr(choice) == "<RankChoice: rank 3 of [1, 2, 3, 4]>"
 

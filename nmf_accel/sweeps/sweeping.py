@@ -188,10 +188,10 @@ class Sweep:
     plan: list[Options]
     place: Here
     keep: str
-    result: SweepResult = field(init=False)
+    result: SweepResult = field(default_factory=lambda: SweepResult([]))
 
     def __post_init__(self) -> None:
-        self.result = SweepResult([], options=self.options)
+        self.result.options = self.options
 
     @property
     def problem(self) -> Problem:

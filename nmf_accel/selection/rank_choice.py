@@ -12,6 +12,7 @@ import numpy as np
 from ..losses import loss_called
 from ..sweeps import Row, SweepResult
 from .repetition import Stability
+from .rule import OneStandardError, mean_of, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ class Unfinished(ValueError):
 
 
 @dataclass(frozen=True, repr=False)
-class RankChoice:
+class RankChoice(OneStandardError):
     """The rank that was chosen, and what speaks for it. Printed, it says so in sentences.
 
     Attributes
@@ -81,27 +82,6 @@ class RankChoice:
         return cls(result, table, sorted(set(ranks) - set(done)))
 
     @property
-    def ranks(self) -> list[int]:
-        """Those that were tried, and are finished."""
-        return [row["rank"] for row in self.table]
-
-    @property
-    def lowest(self) -> int:
-        """The rank with the lowest error of what was left out."""
-        return int(self._lowest["rank"])
-
-    @property
-    def within(self) -> list[int]:
-        """The ranks whose error is within one standard error of the lowest, that one among them."""
-        most = self._lowest["held_out"] + self._lowest["held_out_se"]
-        return [row["rank"] for row in self.table if row["held_out"] <= most]
-
-    @property
-    def rank(self) -> int:
-        """The smallest of the ranks that are `within` one standard error of the lowest."""
-        return self.within[0]
-
-    @property
     def remarks(self) -> list[str]:
         """What keeps the choice from being clear, a sentence each."""
         return [*self._ends(), *self._weakness(), *self._rest()]
@@ -133,10 +113,6 @@ class RankChoice:
 
     def __repr__(self) -> str:
         return f"<RankChoice: rank {self.rank} of {self.ranks}>"
-
-    @property
-    def _lowest(self) -> Row:
-        return min(self.table, key=lambda row: row["held_out"])
 
     def _answer(self) -> str:
         chosen, lowest = self.row(self.rank), self._lowest
@@ -222,12 +198,6 @@ def fold_errors(
     return np.array([np.mean(one) if one else math.nan for one in values])
 
 
-def mean_of(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> Row:
-    """Their mean over folds, and its standard error."""
-    deviation = errors.std(ddof=1) / math.sqrt(len(errors))
-    return {name: float(errors.mean()), f"{name}_se": float(deviation)}
-
-
 def _repetition(result: SweepResult, rank: int) -> Row:
     """How far components of a rank repeat, where the factors of several runs were kept."""
     factors = [kept.to_arrays()[0] for kept in result.kept(rank)]
@@ -235,18 +205,6 @@ def _repetition(result: SweepResult, rank: int) -> Row:
         return dict.fromkeys(("silhouette", "cosine", "repeating"))
     found = Stability.of(factors)
     return {name: getattr(found, name) for name in ("silhouette", "cosine", "repeating")}
-
-
-def with_error(row: Row) -> str:
-    """An error with its standard error, in so many digits as that allows: 0.957 ± 0.012."""
-    error, deviation = row["held_out"], row["held_out_se"]
-    if not deviation:
-        return f"{error:.4g} ± 0"
-    # Two digits of the standard error, which five folds hardly give; rounded, 0.0099999 is 0.010.
-    digits = 1 - int(f"{deviation:.1e}".partition("e")[2])
-    if not 0 <= digits <= 6:
-        return f"{error:.4g} ± {deviation:.2g}"
-    return f"{error:.{digits}f} ± {deviation:.{digits}f}"
 
 
 def ranks_told(ranks: list[int]) -> str:

@@ -2,7 +2,7 @@
 
 from .checks import check_entries, working_dtype
 from .factors import OF_H, OF_W, checked_factor, hold, starting_factors
-from .given import UNKNOWN, Given, fingerprint
+from .given import UNKNOWN, Given, fingerprint, weighed
 from .preparing import prepare, prepare_whole
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "prepare",
     "prepare_whole",
     "starting_factors",
+    "weighed",
     "working_dtype",
 ]

@@ -2,6 +2,7 @@
 
 from .drawing import BLUE, GREEN, ORANGE, PINK, save, show_pixels, tile
 from .figures import by_weight, components, errors, reconstructions
+from .heatmaps import consensus_map
 from .ranks import rank_choice
 from .sweeps import sweep
 
@@ -12,6 +13,7 @@ __all__ = [
     "PINK",
     "by_weight",
     "components",
+    "consensus_map",
     "errors",
     "rank_choice",
     "reconstructions",

@@ -1,4 +1,4 @@
-"""Large matrices made small enough for a page, by what is largest in each block."""
+"""Large matrices made small enough for a page, by what is largest in each block, or the mean."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ def largest(x: Any) -> Floats:
         return found
     bands = [np.asarray(x[k : k + down], dtype=float) for k in range(0, len(x), down)]
     return np.vstack([_along(np.fmax, _along(np.fmax, x, down, 0), across, 1) for x in bands])
+
+
+def averages(x: Floats) -> Floats:
+    """The mean of each block of a matrix."""
+    down, across = steps(x.shape)
+    sums = _along(np.add, _along(np.add, x, down, 0), across, 1)
+    rows, columns = (
+        np.diff(np.r_[0:n:size, n]) for n, size in zip(x.shape, (down, across), strict=True)
+    )
+    return sums / np.outer(rows, columns)
 
 
 class Compared(NamedTuple):

@@ -1,4 +1,4 @@
-"""Heat maps of plain matrices: the factors with their names, and A beside W H."""
+"""Heat maps: the factors of a plain matrix with their names, A beside W H, a consensus matrix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from ..results import Factorization
-from .blocks import compare, largest, steps
+from .blocks import averages, compare, largest, steps
 from .drawing import Floats
 
 NAMED = 60
@@ -155,4 +155,30 @@ def matrices(A: Any, result: Factorization) -> Figure:
         _name_ticks(ax.xaxis, samples, TICKS)
         ax.set(title=title, xlabel="sample", ylabel="feature")
         figure.colorbar(drawn, ax=ax)
+    return figure
+
+
+def consensus_map(
+    consensus: Floats, order: NDArray[np.intp], names: NDArray[np.str_] | None, title: str
+) -> Figure:
+    """A consensus matrix (n, n) of samples with its rows and columns in an `order`.
+
+    Of what shares a pixel the mean is drawn. Where there is room for the names of all samples, or
+    for their numbers if they have none, ticks say these; else they count places in that order.
+    """
+    n = len(order)
+    named = n <= NAMED
+    places = _names(names, n)[order] if named else np.arange(n).astype(str)
+    figure = Figure(figsize=(7.5, 6.4), layout="constrained")
+    ax = figure.subplots()
+    ordered, size = averages(consensus[np.ix_(order, order)]), steps(consensus.shape)
+    # From white to black, so that print shows what a screen does.
+    drawn = _show(ax, ordered, (n, n), size, cmap="Greys", vmin=0, vmax=1)
+    _name_ticks(ax.yaxis, places, NAMED)
+    _name_ticks(ax.xaxis, places, 0)
+    label = "sample, in the order of the tree"
+    ax.set(title=title, xlabel=label, ylabel=label, aspect="equal")
+    if named:  # on one side: both have the same names
+        ax.set(xticks=[], xlabel="the same samples")
+    figure.colorbar(drawn, ax=ax, label="share of runs with both in one component")
     return figure

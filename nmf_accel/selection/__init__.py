@@ -1,7 +1,21 @@
-"""Which rank: an answer with its evidence, from one sweep."""
+"""Which rank: an answer with its evidence, from one sweep; and what a referee may ask beside it."""
 
+from .agreement import Agreement, agreement
+from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
 from .rank_choice import RankChoice, Unfinished
 from .repetition import Stability, stability
 
-__all__ = ["FOLDS", "SEEDS", "RankChoice", "Stability", "Unfinished", "choose_rank", "stability"]
+__all__ = [
+    "FOLDS",
+    "SEEDS",
+    "Agreement",
+    "BiCrossValidation",
+    "RankChoice",
+    "Stability",
+    "Unfinished",
+    "agreement",
+    "bi_cross_validation",
+    "choose_rank",
+    "stability",
+]

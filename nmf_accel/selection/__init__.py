@@ -1,8 +1,8 @@
 """Which rank: an answer with its evidence, from one sweep; and what a referee may ask beside it."""
 
-from .agreement import Agreement, agreement
 from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
+from .connectivity import Agreement, agreement
 from .rank_choice import RankChoice, Unfinished
 from .repetition import Stability, stability
 

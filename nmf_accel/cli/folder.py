@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from ..losses import symbol_of
-from ..selection import RankChoice, Unfinished
+from ..selection import RankChoice, Unfinished, agreement, repetition_by_rank
 from ..sweeps import Row, Store, StoreError, SweepResult, best_rank, merge, summarize
 from .tables import echo_table, printable
+
+MOST_SAMPLES = 1000
+"""Of more, a consensus matrix is drawn of so many, evenly spaced."""
 
 
 @click.command()
@@ -25,6 +30,7 @@ def show(folder: Path, rank: int | None, as_json: bool) -> None:
     result = SweepResult.of(store)
     if rank is not None:
         echo_top(result, rank, as_json)
+        draw_agreement(result, rank, folder)
         return
     if not as_json and store.about.get("taken"):
         click.echo(printable(store.about["taken"]))
@@ -33,12 +39,11 @@ def show(folder: Path, rank: int | None, as_json: bool) -> None:
 
 def echo_drawn(result: SweepResult, store: Store, as_json: bool) -> None:
     """Draw and print what there is of a sweep, and which rank it speaks for."""
-    choice = choice_of(result)
-    draw(store, choice)
+    evidence = evidence_of(result)
+    draw(store, evidence)
     echo_runs(result, store.path, as_json)
-    if choice is not None and not as_json:
-        click.echo("")
-        echo_choice(choice, as_json)
+    if not as_json:
+        evidence.echo()
 
 
 def echo_top(result: SweepResult, rank: int, as_json: bool) -> None:
@@ -64,31 +69,77 @@ def merge_command(folders: tuple[Path, ...], out: Path) -> None:
     echo_drawn(SweepResult.of(store), store, as_json=False)
 
 
-def choice_of(result: SweepResult) -> RankChoice | None:
-    """The rank that a sweep speaks for, where it leaves out folds and some rank has all of them."""
-    if result.options.get("folds") is None:
-        return None
+class Evidence(NamedTuple):
+    """What the runs of a folder say about ranks.
+
+    Attributes
+    ----------
+    choice : RankChoice or None
+        Where they leave out folds, and some rank has an error of each.
+    repetition : list of dict
+        How components repeat, a row a rank of which several factorizations were kept.
+    """
+
+    choice: RankChoice | None
+    repetition: list[Row]
+
+    @classmethod
+    def of(cls, choice: RankChoice) -> Evidence:
+        """That of a choice."""
+        return cls(choice, [row for row in choice.table if row["cosine"] is not None])
+
+    def echo(self) -> None:
+        """Print it."""
+        if self.choice is not None:
+            click.echo("")
+            echo_choice(self.choice, as_json=False)
+        elif self.repetition:
+            click.echo("")
+            rows = [[str(row["rank"]), *repetition_cells(row)] for row in self.repetition]
+            echo_table(["rank", *REPETITION], rows)
+
+
+def evidence_of(result: SweepResult) -> Evidence:
+    """What a sweep says about ranks; a line where factors that it needs are lost."""
     try:
-        return RankChoice.of(result)
-    except Unfinished:
-        return None
+        if result.options.get("folds") is not None:
+            with suppress(Unfinished):
+                return Evidence.of(RankChoice.of(result))
+        return Evidence(None, repetition_by_rank(result))
     except StoreError as error:  # what else there is can still be shown
         click.echo(f"Warning: rank.png is not drawn: {error}", err=True)
-        return None
+        return Evidence(None, [])
 
 
-def draw(store: Store, choice: RankChoice | None) -> None:
+def draw(store: Store, evidence: Evidence) -> None:
     """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs.
 
-    Where it speaks for a rank, ``rank.png`` and ``rank.svg`` too.
+    So is what it says about ranks: ``rank.png``, and ``consensus.png`` at the rank it speaks for.
     """
     from .. import plots  # late: matplotlib is slow to import
 
     if store.rows:
         symbol = symbol_of({**store.about, **store.settings})
         save(plots.sweep(summarize(store.rows), symbol), store.path / "sweep")
+    choice = evidence.choice
     if choice is not None:
         save(choice.plot(), store.path / "rank")
+    elif evidence.repetition:
+        save(plots.repetition(evidence.repetition), store.path / "rank")
+    if choice is not None and evidence.repetition:
+        draw_agreement(choice.sweep, choice.rank, store.path)
+
+
+def draw_agreement(result: SweepResult, rank: int, folder: Path) -> None:
+    """Write ``consensus.png`` and ``consensus.svg``: which samples go together at a rank.
+
+    Where fewer than two factorizations of it were kept, there is none.
+    """
+    two = list(islice(result.kept(rank), 2))
+    if rank == 1 or len(two) < 2:
+        return
+    samples = slice(None, None, -(-two[0].to_arrays()[1].shape[1] // MOST_SAMPLES))
+    save(agreement(result, rank, samples).plot(), folder / "consensus")
 
 
 def save(figure: Any, path: Path) -> None:
@@ -113,18 +164,33 @@ def echo_choice(choice: RankChoice, as_json: bool) -> None:
             said = {"within": row["rank"] in choice.within, "chosen": row["rank"] == choice.rank}
             click.echo(json.dumps({**row, **said}))
         return
-    header = ["rank", "held out", "± SE", "in sample", "± SE", "silhouette", "cosine", "repeat", ""]
-    names = ("held_out", "held_out_se", "in_sample", "in_sample_se", "silhouette", "cosine")
+    names = ("held_out", "held_out_se", "in_sample", "in_sample_se")
     marks = dict.fromkeys(choice.within, "within one SE of the lowest")
     marks |= {choice.lowest: "lowest"}
     marks |= {choice.rank: "chosen" + ", lowest" * (choice.rank == choice.lowest)}
-    rows = []
-    for row in choice.table:
-        repeating = "-" if row["repeating"] is None else f"{row['repeating']} of {row['rank']}"
-        cells = [f"{row[name]:.4g}" if row[name] is not None else "-" for name in names]
-        rows.append([str(row["rank"]), *cells, repeating, marks.get(row["rank"], "")])
-    echo_table(header, rows)
+    rows = [
+        [
+            str(row["rank"]),
+            *(f"{row[name]:.4g}" for name in names),
+            *repetition_cells(row),
+            marks.get(row["rank"], ""),
+        ]
+        for row in choice.table
+    ]
+    echo_table(["rank", "held out", "± SE", "in sample", "± SE", *REPETITION, ""], rows)
     click.echo(f"\n{choice}")
+
+
+REPETITION = ("silhouette", "cosine", "repeat")
+"""What a table calls how components repeat."""
+
+
+def repetition_cells(row: Row) -> list[str]:
+    """How components of a rank repeat."""
+    if row["cosine"] is None:
+        return ["-"] * len(REPETITION)
+    numbers = [f"{row[name]:.2f}" for name in ("silhouette", "cosine")]
+    return [*numbers, f"{row['repeating']} of {row['rank']}"]
 
 
 MEASURES = {

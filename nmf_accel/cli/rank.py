@@ -9,7 +9,7 @@ import click
 
 from ..selection import FOLDS, SEEDS, choose_rank
 from ..sweeps import Store
-from .folder import draw, echo_choice
+from .folder import Evidence, draw, echo_choice
 from .options import declared_option
 from .sweep import about, computed, ranks_option, sweep_options, told
 
@@ -36,7 +36,7 @@ def rank_command(
     data = told(source, n_images, as_json, options)
     options["about"] = about(source, data, n_images)
     choice = computed(choose_rank, data, ranks, out, as_json, options)
-    draw(Store.read(out), choice)
+    draw(Store.read(out), Evidence.of(choice))
     echo_choice(choice, as_json)
     if not as_json:
         click.echo(f"\n{len(choice.sweep.table)} runs in {out}; rank.png shows what they say")

@@ -17,7 +17,7 @@ from ..options import COMMON
 from ..results import Interrupted
 from ..sweeps import KEPT, Row, Store, sweep
 from . import signals
-from .folder import choice_of, draw, echo_choice, echo_runs
+from .folder import draw, echo_runs, evidence_of
 from .numbers import bytes_of, ranks_of, seeds_of
 from .options import (
     backend_options,
@@ -100,13 +100,12 @@ def sweep_command(
         options["reference"] = data.A
         data = replace(data, A=datasets.add_noise(data.A, sigma, noise_seed))
     result = computed(sweep, data, ranks, out, as_json, options)
-    draw(Store.read(out), choice := choice_of(result))
+    draw(Store.read(out), evidence := evidence_of(result))
     if result.skipped:
         click.echo(f"{result.skipped} runs were in {out} already", err=True)
     echo_runs(result, out, as_json)
-    if choice is not None and not as_json:
-        click.echo("")
-        echo_choice(choice, as_json)
+    if not as_json:
+        evidence.echo()
 
 
 def told(source: str, n_images: int | None, as_json: bool, options: dict[str, Any]) -> Dataset:
@@ -150,5 +149,5 @@ def computed(
         done = len(stop.result.table)
         click.echo(f"\nstopped: {done} runs are in {out}; the same command does the rest", err=True)
         with suppress(KeyboardInterrupt, OSError):  # the runs are safe without the picture too
-            draw(stop.result.store, choice_of(stop.result))
+            draw(stop.result.store, evidence_of(stop.result))
         sys.exit(signals.status())

@@ -3,7 +3,7 @@
 from .drawing import BLUE, GREEN, ORANGE, PINK, save, show_pixels, tile
 from .figures import by_weight, components, errors, reconstructions
 from .heatmaps import consensus_map
-from .ranks import rank_choice
+from .ranks import rank_choice, repetition
 from .sweeps import sweep
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "errors",
     "rank_choice",
     "reconstructions",
+    "repetition",
     "save",
     "show_pixels",
     "sweep",

@@ -36,14 +36,29 @@ def rank_choice(table: Sequence[dict[str, Any]], rank: int, lowest: int, symbol:
     for ax in axes:
         ax.axvline(rank, color="0.4", linewidth=1, linestyle=":", zorder=0)
         ax.grid(True, alpha=0.3)
+    _along_ranks(axes[-1], table)
+    return figure
+
+
+def repetition(table: Sequence[dict[str, Any]]) -> Figure:
+    """How components repeat over runs, against rank: that of `repetition_by_rank`."""
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    ax = figure.subplots()
+    _repetition(ax, table)
+    ax.grid(True, alpha=0.3)
+    _along_ranks(ax, table)
+    return figure
+
+
+def _along_ranks(ax: Any, table: Sequence[dict[str, Any]]) -> None:
+    """The axis of ranks, and of those that share it."""
     ranks = [row["rank"] for row in table]
     if ranks[-1] > WIDE:
-        axes[0].set_xscale("log", base=2)
-    axes[-1].set_xticks(ranks if len(ranks) <= 20 else ranks[:: -(-len(ranks) // 20)])
-    axes[-1].xaxis.set_major_formatter("{x:g}")
-    axes[-1].xaxis.set_minor_locator(NullLocator())
-    axes[-1].set_xlabel("rank d")
-    return figure
+        ax.set_xscale("log", base=2)
+    ax.set_xticks(ranks if len(ranks) <= 20 else ranks[:: -(-len(ranks) // 20)])
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("rank d")
 
 
 def _errors(ax: Any, table: Sequence[dict[str, Any]], rank: int, lowest: int, symbol: str) -> None:

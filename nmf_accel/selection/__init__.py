@@ -4,7 +4,7 @@ from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
 from .connectivity import Agreement, agreement
 from .rank_choice import RankChoice, Unfinished
-from .repetition import Stability, stability
+from .repetition import Stability, repetition_by_rank, stability
 
 __all__ = [
     "FOLDS",
@@ -17,5 +17,6 @@ __all__ = [
     "agreement",
     "bi_cross_validation",
     "choose_rank",
+    "repetition_by_rank",
     "stability",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..losses import loss_called
 from ..sweeps import Row, SweepResult
-from .repetition import Stability
+from .repetition import repetition_of
 from .rule import OneStandardError, mean_of, with_error
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class RankChoice(OneStandardError):
                 "runs": sum(row["rank"] == rank for row in result.table),
                 **mean_of("held_out", errors[rank]),
                 **mean_of("in_sample", fold_errors(result.table, rank, folds, "in_sample")),
-                **_repetition(result, rank),
+                **repetition_of(result, rank),
             }
             for rank in done
         ]
@@ -196,15 +196,6 @@ def fold_errors(
             error = row.get(name)
             values[row["seed"] % folds].append(math.nan if error is None else error)
     return np.array([np.mean(one) if one else math.nan for one in values])
-
-
-def _repetition(result: SweepResult, rank: int) -> Row:
-    """How far components of a rank repeat, where the factors of several runs were kept."""
-    factors = [kept.to_arrays()[0] for kept in result.kept(rank)]
-    if len(factors) < 2:
-        return dict.fromkeys(("silhouette", "cosine", "repeating"))
-    found = Stability.of(factors)
-    return {name: getattr(found, name) for name in ("silhouette", "cosine", "repeating")}
 
 
 def ranks_told(ranks: list[int]) -> str:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sweeps import SweepResult
+from ..sweeps import Row, SweepResult
 
 Floats = NDArray[np.float64]
 
 REPEATS = 0.71
 """The least mean silhouette of a cluster that was found for sure: L. Kaufman and P. Rousseeuw,
 "Finding groups in data", 1990, table 4."""
+NUMBERS = ("silhouette", "cosine", "repeating")
+"""What of a `Stability` goes into a table."""
 PASSES = 20
 """Most passes in which components are matched; they settle after two or three."""
 
@@ -107,6 +109,22 @@ def stability(result: SweepResult, rank: int) -> Stability:
     matched to the centroids by assignment (`scipy.optimize.linear_sum_assignment`).
     """
     return Stability.of(kept.to_arrays()[0] for kept in result.kept(rank))
+
+
+def repetition_of(result: SweepResult, rank: int) -> Row:
+    """The numbers of a rank for a table: None where fewer than two runs were kept."""
+    factors = [kept.to_arrays()[0] for kept in result.kept(rank)]
+    if len(factors) < 2:
+        return dict.fromkeys(NUMBERS)
+    found = Stability.of(factors)
+    return {name: getattr(found, name) for name in NUMBERS}
+
+
+def repetition_by_rank(result: SweepResult) -> list[Row]:
+    """A row of these a rank of which several runs were kept, and the rank."""
+    ranks = sorted({row["rank"] for row in result.table})
+    rows = [{"rank": rank, **repetition_of(result, rank)} for rank in ranks]
+    return [row for row in rows if row["cosine"] is not None]
 
 
 def unit_rows(X: Floats) -> Floats:

@@ -1,14 +1,18 @@
 """``nmf-accel rank``: a folder, pictures, a table and a sentence."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from known_ranks import data
+from matplotlib.figure import Figure
 
-from nmf_accel import choose_rank
+from nmf_accel import SweepResult, choose_rank
 from nmf_accel.cli import main
+from nmf_accel.selection import Agreement, agreement, repetition_by_rank
 from nmf_accel.sweeps import Store
 
 FEW = {"solver": "hals", "max_iter": 20, "backend": "numpy"}
@@ -41,8 +45,8 @@ def test_it_says_draws_and_keeps_what_choose_rank_finds(tmp_path):
         f"{expected.row(expected.rank)['held_out']:.4g}",
     ]
     assert "50 runs in out; rank.png shows what they say" in printed
-    pictures = {"rank.png", "rank.svg", "sweep.png", "sweep.svg"}
-    assert pictures <= {path.name for path in (tmp_path / "out").iterdir()}
+    names = ["consensus"] * (expected.rank > 1) + ["rank", "sweep"]
+    assert pictures("out") == [f"{name}.{ending}" for name in names for ending in ("png", "svg")]
     store = Store.read("out")
     assert (store.settings["keep"], store.settings["folds"]) == ("all", 5)
     assert store.about["taken"].startswith("a.npy")
@@ -52,6 +56,32 @@ def test_it_says_draws_and_keeps_what_choose_rank_finds(tmp_path):
     shown = run("show", "out").stdout
     assert str(expected) in shown
     assert (tmp_path / "out" / "rank.png").exists()
+
+
+def pictures(folder):
+    return sorted(path.name for path in Path(folder).glob("*.*g"))
+
+
+def test_show_draws_what_a_sweep_without_folds_says_of_components_and_samples(monkeypatch):
+    command = ("sweep", "a.npy", "--ranks", "2,3", "--seeds", 3, *OPTIONS)
+    printed = run(*command, "--keep", "all", "--out", "all").stdout
+    rows = repetition_by_rank(SweepResult.read("all"))
+    for row in rows:
+        numbers = f"{row['silhouette']:.2f} +{row['cosine']:.2f} +{row['repeating']} of"
+        assert re.search(rf"\n{row['rank']} +{numbers} {row['rank']}\n", printed)
+    assert len(rows) == 2
+    assert pictures("all") == ["rank.png", "rank.svg", "sweep.png", "sweep.svg"]
+    drawn = []
+    monkeypatch.setattr("nmf_accel.cli.folder.MOST_SAMPLES", 15)
+    monkeypatch.setattr(Agreement, "plot", lambda self: drawn.append(self) or Figure())
+    run("show", "all", "--rank", 3)
+    assert pictures("all")[:2] == ["consensus.png", "consensus.svg"]
+    expected = agreement(SweepResult.read("all"), 3, slice(None, None, 3))
+    np.testing.assert_array_equal(drawn[0].consensus, expected.consensus)
+    printed = run(*command, "--out", "best").stdout
+    assert "silhouette" not in printed
+    run("show", "best", "--rank", 3)
+    assert pictures("best") == ["sweep.png", "sweep.svg"]
 
 
 def test_rows_as_json_say_which_is_chosen():

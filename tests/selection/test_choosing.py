@@ -32,6 +32,13 @@ def test_of_digits_some_ten_components_are_chosen():
     assert 8 <= choice.rank <= 12
 
 
+def test_of_punks_no_more_is_claimed_than_the_errors_allow(punks):
+    """The error of what is held out still falls at rank 24, which is said, and no rank is found."""
+    choice = choose_rank(punks, [8, 24], seeds=1, **FEW)
+    assert choice.rank == 24
+    assert "Rank 24 is the largest that was tried, and the error may fall further" in str(choice)
+
+
 def test_it_is_a_sweep_with_folds():
     choice = choose_rank(A, [3, 2], folds=4, seeds=2, **FEW)
     expected = sweep(A, [1, 2, 3], seeds=8, folds=4, keep="all", **FEW)

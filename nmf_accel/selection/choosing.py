@@ -35,7 +35,8 @@ def choose_rank(
     A : (m, n) array
         As for `nmf`. A sparse one is made dense, unless ``zeros="missing"``.
     ranks : iterable of int
-        Each once. Rank 1 is always among them: where nothing is better, there is no structure.
+        Each once. Rank 1 is always among them, unless components are held: where nothing is better,
+        there is no structure.
     folds : int
         From 2 to 255. Each run sees all but one part in so many.
     seeds : int
@@ -73,6 +74,8 @@ def choose_rank(
     wanted = along("ranks", ranks)
     if max(wanted) < 2:
         raise ValueError(f"ranks is {wanted}, which leaves no choice; name one above 1")
+    held = any(how.get(name) is not None for name in ("W_fixed", "H_fixed"))
+    tried = sorted({*wanted} if held else {1, *wanted})
     parts, starts = FOLDS.checked("folds", folds), SEEDS.checked("seeds", seeds)
-    found = sweep(A, sorted({1, *wanted}), parts * starts, folds=parts, keep=keep, **how)
+    found = sweep(A, tried, parts * starts, folds=parts, keep=keep, **how)
     return RankChoice.of(found)

@@ -86,6 +86,13 @@ def test_of_every_kind_of_run(how, backend):
         assert "d(A | WH)" in choice.plot().axes[0].get_ylabel()
 
 
+def test_with_components_that_are_held_rank_1_is_not_tried_unasked():
+    H = RNG.random((2, A.shape[1]))
+    choice = choose_rank(A, [3, 4], seeds=1, H_fixed=H, **FEW)
+    assert choice.ranks == [3, 4]
+    np.testing.assert_array_equal(choice.sweep.factorization(4, 0).H[:2], H)
+
+
 def test_zeros_of_a_sparse_matrix_are_known():
     counts = RNG.poisson(A)
     choices = [choose_rank(X, [2], seeds=1, **FEW) for X in (counts, csr_array(counts))]

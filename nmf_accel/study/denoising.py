@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import images
+from .comparing import svd_error
 from .image_tasks import Fits, Images
 from .likeness import psnr, ssim
-from .properties import svd_error
 from .runs import Runs
 
 Floats = NDArray[np.floating[Any]]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..datasets import Dataset, images
 from ..results import Factorization
-from .properties import largest_increase, svd_error
+from .comparing import svd_error
+from .properties import largest_increase
 from .runs import Runs
 from .settings import StudySettings
 

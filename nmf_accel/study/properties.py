@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from ..factorize import nmf
 from ..losses import NONE, Penalty, Quadratic
 from ..results import Factorization
 from ..solvers.multiplicative import lee_seung
+from .comparing import relative, scaled_difference, svd_error
+from .films import films
 from .runs import Runs
 from .settings import StudySettings
 
@@ -29,21 +30,6 @@ MATRICES: dict[str, Floats] = {
 }
 ITERATES = 50
 """Iterations of which every single iterate is looked at."""
-
-FILMS = ("Casablanca", "Notting Hill", "Titanic", "Alien", "Interstellar", "The Matrix")
-VIEWERS = ("Ada", "Ben", "Cleo", "Dev", "Eva", "Finn")
-RATINGS = np.array(
-    [
-        [5, 4, 5, 1, 0, 1],
-        [4, 5, 4, 0, 1, 0],
-        [5, 5, 4, 1, 1, 2],
-        [0, 1, 1, 5, 4, 5],
-        [1, 0, 2, 5, 5, 4],
-        [1, 1, 0, 4, 5, 5],
-    ],
-    dtype=np.float64,
-)
-"""Stars from 0 to 5, a film a row, a viewer a column: an example in the manner of section 2.1."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,25 +170,6 @@ def described(run: Factorization) -> Numbers:
     }
 
 
-def relative(x: Floats, y: Floats) -> float:
-    """‖x − y‖ / ‖x‖."""
-    return float(np.linalg.norm(x - y) / np.linalg.norm(x))
-
-
-def scaled_difference(first: Factorization, second: Factorization) -> float:
-    """How far W and H differ once columns of W sum to 1 and come in the best order."""
-    (W, H), (V, G) = scaled(first.W, first.H), scaled(second.W, second.H)
-    orders = permutations(range(first.rank))
-    return min(max(relative(W, V[:, list(order)]), relative(H, G[list(order)])) for order in orders)
-
-
-def scaled(W: Floats, H: Floats) -> tuple[Floats, Floats]:
-    """The same product from columns of W that sum to 1; a column of zeros stays as it is."""
-    total = W.sum(axis=0)
-    total = np.where(total > 0, total, 1.0)
-    return W / total, H * total[:, None]
-
-
 def convergence(runs: Runs, name: str) -> Numbers:
     """1f, 1g: singular values, rank, and the history of errors at d = 1, 2, 3."""
     A = MATRICES[name]
@@ -218,35 +185,6 @@ def convergence(runs: Runs, name: str) -> Numbers:
     }
 
 
-def svd_error(singular_values: Floats, rank: int) -> float:
-    """‖A − A_d‖_F of the truncated SVD, the least of all matrices of rank d (Eckart & Young).
-
-    Zero where only rounding errors of zero singular values are left.
-    """
-    rounding = singular_values[0] * np.finfo(np.float64).eps * len(singular_values)
-    rest = singular_values[rank:]
-    return float(np.linalg.norm(rest[rest > rounding]))
-
-
 def largest_increase(errors: Floats) -> float:
     """By how much the error grows from one iteration to the next, at most; 0 if it never does."""
     return max(0.0, float(np.diff(errors).max(initial=0.0)))
-
-
-def films(runs: Runs) -> Numbers:
-    """Section 2.1: two genres found in the ratings of six films by six viewers."""
-    fit = runs.factorize_ranks(RATINGS, [2], "1-films")[2]
-    W, H = scaled(fit.W, fit.H)
-    genre = W.argmax(axis=1)
-    return {
-        "films": list(FILMS),
-        "viewers": list(VIEWERS),
-        "ratings": RATINGS.tolist(),
-        "W": W.tolist(),
-        "H": H.tolist(),
-        "WH": fit.reconstruct().tolist(),
-        "genre_of_film": genre.tolist(),
-        "genre_of_viewer": H.argmax(axis=0).tolist(),
-        "error": fit.error,
-        "relative_error": fit.relative_error,
-    }

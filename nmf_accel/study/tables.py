@@ -95,27 +95,28 @@ def ratings(found: Numbers) -> Table:
         [film, *(f"{r:.0f} ({wh:.1f})" for r, wh in zip(given, fitted, strict=True))]
         for film, given, fitted in zip(films["films"], films["ratings"], films["WH"], strict=True)
     ]
-    return Table(["film", *films["viewers"]], rows)
+    return Table(["film", *films["users"]], rows)
 
 
 def film_genres(found: Numbers) -> Table:
-    """Section 2.1: W, how much of each component is in a film."""
+    """Section 2.1: W, how much of each component is in a film, ours and as printed."""
     films = found["films"]
-    rows = [
-        [film, *(f"{x:.3f}" for x in weights)]
-        for film, weights in zip(films["films"], films["W"], strict=True)
-    ]
-    return Table(["film (rows of W)", "component 1", "component 2"], rows)
+    both = zip(films["films"], films["W"], films["printed"]["W"], strict=True)
+    rows = [[film, *(f"{x:.2f}" for x in ours + printed)] for film, ours, printed in both]
+    components = ("component 1", "component 2")
+    sides = [f"{component}, {whose}" for whose in ("ours", "printed") for component in components]
+    return Table(["film (rows of W)", *sides], rows)
 
 
-def viewer_tastes(found: Numbers) -> Table:
-    """Section 2.1: H, how much a viewer likes each component."""
+def user_tastes(found: Numbers) -> Table:
+    """Section 2.1: H, how much a user likes each component, ours and as printed."""
     films = found["films"]
     rows = [
-        [f"component {k + 1}", *(f"{x:.2f}" for x in weights)]
-        for k, weights in enumerate(films["H"])
+        [f"component {k + 1}, {whose}", *(f"{x:.2f}" for x in side["H"][k])]
+        for whose, side in (("ours", films), ("printed", films["printed"]))
+        for k in (0, 1)
     ]
-    return Table(["columns of H", *films["viewers"]], rows)
+    return Table(["rows of H", *films["users"]], rows)
 
 
 def error_by_rank(found: Numbers) -> Table:

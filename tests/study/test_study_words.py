@@ -4,7 +4,7 @@ import pytest
 
 from nmf_accel.study import tables
 from nmf_accel.study.report import subscripts
-from nmf_accel.study.words import denoising, images, listed, number, percent, properties
+from nmf_accel.study.words import images, listed, number, percent, properties
 
 
 @pytest.mark.parametrize(
@@ -135,17 +135,46 @@ def test_dependence_on_the_rank(last, bound, part):
     assert part in properties.depends_on_rank("A3", found)
 
 
-def test_genres():
-    found = {
+def films(**change):
+    printed = {"genre_of_film": [0, 1], "genre_of_user": [0, 0], "error": 1.01}
+    return {
         "films": ["a", "b"],
-        "viewers": ["x", "y"],
+        "users": ["x", "y"],
+        "W": [[1.0, 0.0], [0.0, 1.0]],
+        "H": [[1.0, 2.0], [0.0, 0.0]],
         "genre_of_film": [0, 1],
-        "genre_of_viewer": [0, 0],
+        "genre_of_user": [0, 0],
+        "difference": {"W": 0.2, "H": 0.9, "WH": 0.02},
+        "rounding": 0.03,
+        "error": 1.0,
+        "svd_error": 1.0,
         "relative_error": 0.1,
+        "printed": printed,
+        **change,
     }
-    said = properties.genres(found)
+
+
+def test_genres():
+    said = properties.genres(films())
     assert "component 1 is the stronger one in a and is what x and y mostly like" in said
     assert "component 2 is the stronger one in b and is what nobody mostly likes" in said
+    assert "Its 8 numbers take the place of 4 ratings, from which WH differs by 10 %" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({}, "differ by at most 0.02000, and rounding these to two decimals explains 0.03000"),
+        ({}, "both have the same groups of films and of users"),
+        ({}, "It is that of the truncated SVD"),
+        ({}, "differ by up to 0.2000 in W and 0.9000 in H, and have the same product"),
+        ({"svd_error": 0.9}, "The truncated SVD has 0.9000, which is less"),
+        ({"genre_of_user": [0, 1]}, "not the same groups"),
+        ({"rounding": 0.01}, "this is another factorization than the printed one"),
+    ],
+)
+def test_beside_what_is_printed(change, part):
+    assert part in properties.beside_printed(films(**change))
 
 
 IMAGES = {
@@ -217,112 +246,3 @@ def test_where_it_deviates(change, part):
 def test_no_correlation_is_not_spoken_of():
     found = {"deviation": {**IMAGES["deviation"], "rarity_error_correlation": None}}
     assert "correlated" not in images.where_it_deviates(found)
-
-
-def noisy(errors, svd=(3.0, 2.0, 4.0), noise=5.0, fit=(6.0, 5.0, 4.0), **measures):
-    """Numbers of Task 3 at the ranks 2, 4, 8."""
-    ssim = measures.get("ssim", (0.5, 0.9, 0.7))
-    psnr = measures.get("psnr", (20.0, 30.0, 25.0))
-    clean, by_svd, similar, ratio = (
-        dict(zip((2, 4, 8), values, strict=True)) for values in (errors, svd, ssim, psnr)
-    )
-    return {
-        "sigma": 0.1,
-        "noise_norm": noise,
-        "noise_norm_by_sigma": {"0.05": 2.5, "0.1": noise, "0.2": 9.0},
-        "noisy_likeness": {"psnr": 22.0, "ssim": 0.6},
-        "component_match": 0.9,
-        "fit_error_by_rank": dict(zip((2, 4, 8), fit, strict=True)),
-        "clean_error_by_rank": clean,
-        "psnr_by_rank": ratio,
-        "ssim_by_rank": similar,
-        "best_rank": min(clean, key=clean.get),
-        "best_rank_by_psnr": max(ratio, key=ratio.get),
-        "best_rank_by_ssim": max(similar, key=similar.get),
-        "svd_best_rank": min(by_svd, key=by_svd.get),
-        "svd": {"clean_error_by_rank": by_svd, "psnr_by_rank": {2: 20.0, 4: 28.0, 8: 24.0}},
-    }
-
-
-FALLS, TURNS, RISES = (4.0, 3.0, 2.0), (4.0, 1.0, 2.0), (1.0, 2.0, 4.0)
-SLOW = (5.0, 4.0, 6.0)
-
-
-@pytest.mark.parametrize(
-    ("errors", "parts"),
-    [
-        (FALLS, ("least at d = 8", "the highest", "no overfitting is seen")),
-        (TURNS, ("least at d = 4", "underfits (4.000 at d = 2)", "by 100 % to 2.000 at d = 8")),
-        (RISES, ("least at d = 2", "the lowest", "the higher ranks overfit")),
-    ],
-)
-def test_place_of_the_best_rank(errors, parts):
-    said = denoising.place_of_best(noisy(errors))
-    for part in parts:
-        assert part in said
-
-
-def test_an_iteration_that_has_not_come_to_rest_is_no_overfitting():
-    for errors in (TURNS, RISES):
-        assert "no overfitting" in denoising.place_of_best(noisy(errors, fit=SLOW))
-
-
-def test_a_single_rank_has_no_place():
-    found = {**noisy(TURNS), "clean_error_by_rank": {4: 2.0}}
-    assert "Only d = 4 was tried" in denoising.place_of_best(found)
-    assert "the only rank tried" in denoising.other_measures(found)
-    assert "nothing is seen of under- or overfitting" in denoising.conclusion(found)
-
-
-@pytest.mark.parametrize(
-    ("function", "found", "part"),
-    [
-        (denoising.does_it_help, noisy(TURNS), "takes away 80 % of that distance"),
-        (denoising.does_it_help, noisy(TURNS, noise=1.5), "d = 4 comes nearer"),
-        (denoising.does_it_help, noisy(TURNS, noise=0.5), "does not denoise"),
-        (denoising.does_it_help, noisy(TURNS, noise=0.0), "no noise to remove"),
-        (denoising.about_components, noisy(TURNS), "much the same"),
-        (denoising.about_components, noisy(TURNS, noise=0.0), "0.90 on average."),
-        (
-            denoising.about_components,
-            {**noisy(TURNS), "component_match": 0.3},
-            "taken apart in another way",
-        ),
-        (denoising.other_measures, noisy(TURNS), "all measures choose the same rank"),
-        (denoising.other_measures, noisy(TURNS, ssim=(0.9, 0.5, 0.1)), ": SSIM would choose"),
-        (denoising.other_measures, noisy(RISES), ": PSNR and SSIM would choose another"),
-        (denoising.beside_svd, noisy(TURNS), "non-negativity helps against overfitting"),
-        (denoising.beside_svd, noisy(TURNS, svd=(0.5, 0.6, 4.0)), "the best of SVD is better"),
-        (denoising.beside_svd, noisy(TURNS, svd=(0.5, 0.6, 0.7)), "is no help against"),
-        (denoising.beside_svd, noisy(TURNS), "NMF is ahead"),
-        (denoising.beside_svd, noisy(TURNS, psnr=(20, 28.05, 25)), "they are equal"),
-        (denoising.beside_svd, noisy(TURNS, psnr=(20, 21, 22)), "SVD is ahead"),
-        (denoising.conclusion, noisy(TURNS), "NMF of rank 4 removes 80 % of the noise"),
-        (denoising.conclusion, noisy(TURNS), "A higher rank is not better"),
-        (denoising.conclusion, noisy(TURNS, fit=SLOW), "more iterations are needed"),
-        (denoising.conclusion, noisy(FALLS), "The highest rank tried is the best"),
-        (denoising.conclusion, noisy(TURNS, noise=0.5), "no rank tried removes noise"),
-        (denoising.conclusion, noisy(TURNS, noise=0.0), "there is nothing to overfit"),
-        (denoising.conclusion, noisy(TURNS), "the images gain (from 0.6 to 0.9"),
-        (denoising.conclusion, noisy(TURNS, ssim=(0.1, 0.2, 0.3)), "the images do not gain"),
-        (denoising.conclusion, noisy(TURNS), "The constraint pays"),
-        (denoising.conclusion, noisy(TURNS, svd=(0.5, 0.6, 0.7)), "without the constraint, comes"),
-    ],
-)
-def test_denoising(function, found, part):
-    assert part in function(found)
-
-
-def test_noise():
-    found = noisy(TURNS)
-    said = denoising.about_noise(found, 10.0)
-    assert "= 5.000, 50 % of ‖A‖; at σ = 0.05 it is 2.500 and at σ = 0.2 it is 9.000." in said
-    assert "no noise is added" in denoising.about_noise(noisy(TURNS, noise=0.0), 10.0)
-
-
-def test_measures_that_are_not_defined_are_not_spoken_of():
-    none = {"best_rank_by_psnr": None, "best_rank_by_ssim": None}
-    found = {**noisy(TURNS), **none, "psnr_by_rank": {2: None}}
-    assert "not defined" in denoising.other_measures(found)
-    assert "SSIM" not in denoising.conclusion(found)
-    assert "PSNR" not in denoising.beside_svd(found)

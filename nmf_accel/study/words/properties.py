@@ -107,6 +107,21 @@ def uniqueness(name: str, rank: int, difference: Numbers, alike: float) -> str:
     )
 
 
+def exactness(name: str, found: Numbers, alike: float) -> str:
+    """1e: whether the error at d = 2 is zero, which the rank allows."""
+    errors = [run["error"] for run in found["runs"]]
+    relative = max(run["relative_error"] for run in found["runs"])
+    text = (
+        f"{indexed(name)}, d = 2: the errors end at {listed([number(error) for error in errors])}"
+    )
+    if relative <= alike:
+        return f"{text}, zero but for δ and rounding: WH is the matrix, as its rank allows."
+    return (
+        f"{text}, not zero though the rank allows it: the iteration is still on its way, or at "
+        "rest at a local minimum."
+    )
+
+
 def monotone(found: Numbers, delta: float) -> str:
     """1g: whether equation (17) held."""
     increase = max(max(one["largest_increase"].values()) for one in found.values())
@@ -146,15 +161,41 @@ def genres(found: Numbers) -> str:
     parts = []
     for k in (0, 1):
         films = [f for f, g in zip(found["films"], found["genre_of_film"], strict=True) if g == k]
-        fans = [
-            v for v, g in zip(found["viewers"], found["genre_of_viewer"], strict=True) if g == k
-        ]
+        fans = [u for u, g in zip(found["users"], found["genre_of_user"], strict=True) if g == k]
         who = listed(fans) if fans else "nobody"
         parts.append(
             f"component {k + 1} is the stronger one in {listed(films) if films else 'no film'} "
             f"and is what {who} mostly like{'s' * (len(fans) < 2)}"
         )
+    numbers = sum(len(found[factor]) * len(found[factor][0]) for factor in ("W", "H"))
+    ratings = len(found["films"]) * len(found["users"])
     return (
-        f"In the factorization {parts[0]}; {parts[1]}. WH differs from the ratings by "
-        f"{percent(found['relative_error'])}."
+        f"In the factorization {parts[0]}; {parts[1]}. Its {numbers} numbers take the place of "
+        f"{ratings} ratings, from which WH differs by {percent(found['relative_error'])}."
+    )
+
+
+def beside_printed(found: Numbers) -> str:
+    """Section 2.1: whether ours is the factorization that the text prints."""
+    apart, printed = found["difference"], found["printed"]
+    product = f"Our WH and that of the printed factors differ by at most {number(apart['WH'])}"
+    if apart["WH"] > found["rounding"]:
+        return (
+            f"{product}, and rounding to two decimals explains {number(found['rounding'])}: this "
+            "is another factorization than the printed one."
+        )
+    same = all(found[group] == printed[group] for group in ("genre_of_film", "genre_of_user"))
+    groups = "the same groups" if same else "not the same groups"
+    text = (
+        f"{product}, and rounding these to two decimals explains {number(found['rounding'])}; both "
+        f"have {groups} of films and of users. Our error is {found['error']:.4f}, that of the "
+        f"printed factors {printed['error']:.4f}."
+    )
+    if found["error"] > found["svd_error"] * (1 + 1e-6):
+        return f"{text} The truncated SVD has {found['svd_error']:.4f}, which is less."
+    return (
+        f"{text} It is that of the truncated SVD: no matrix of rank 2 comes nearer, and WH is the "
+        "only one that comes so near. W and H are not unique: scaled alike, ours and the printed "
+        f"ones differ by up to {number(apart['W'])} in W and {number(apart['H'])} in H, and have "
+        "the same product."
     )

@@ -23,6 +23,8 @@ STYLES = (
 )
 """Told apart by dashes and markers too, so that they survive a black and white printer."""
 
+DASHED: dict[str, Any] = {"color": BLACK, "linestyle": (0, (6, 4)), "linewidth": 0.9}
+
 WIDTH = 7.0
 RANK = "rank d (number of components)"
 ERROR = "Frobenius norm (units of colour value, 0 to 1)"
@@ -67,13 +69,11 @@ def small_convergence(found: Numbers) -> Figure:
             line = {"color": style["color"], "linestyle": style["linestyle"]}
             axes.loglog(k, errors, linewidth=2, label=f"NMF, d = {d}", **line)
             if one["svd_errors"][d] > 0:
-                axes.axhline(
-                    one["svd_errors"][d], color=BLACK, linestyle=(0, (6, 4)), linewidth=0.9
-                )
+                axes.axhline(one["svd_errors"][d], **DASHED)
         axes.set_title(f"{indexed(name)}, rank {one['rank']}", fontsize=10)
         axes.set_xlabel("iteration k")
         _grid(axes)
-    panels[0].plot([], [], color=BLACK, linestyle=(0, (6, 4)), linewidth=0.9, label="truncated SVD")
+    panels[0].plot([], [], label="truncated SVD", **DASHED)
     panels[0].set_ylabel(r"$\|A - W_k H_k\|_F$ (units of A)")
     _legend_below(figure, panels[0], 4)
     return figure
@@ -133,7 +133,7 @@ def error_by_rank(found: Numbers) -> Figure:
     _by_rank(top, found["svd_error_by_rank"], "truncated SVD, the lower bound (9)", 1)
     top.set(ylabel=r"$\|A - WH\|_F$ (units of colour value)", ylim=(0, None))
     _by_rank(low, ratios, "storage", 2)
-    low.axhline(1, color=BLACK, linewidth=0.9, linestyle=(0, (6, 4)))
+    low.axhline(1, **DASHED)
     low.set(ylabel="storage, d(m + n) / (mn)", ylim=(0, max(1.1, 1.05 * max(ratios.values()))))
     _rank_axis(low, list(errors))
     for axes in (top, low):
@@ -150,8 +150,7 @@ def denoising(found: Numbers) -> Figure:
     _by_rank(axes, found["fit_error_by_rank"], r"fit to noisy, $\|A_{noisy} - WH\|$", 1)
     _by_rank(axes, clean, r"against clean, $\|A - WH\|$", 0)
     _by_rank(axes, found["noiseless_error_by_rank"], "fit to clean, without noise (2f)", 2)
-    axes.axhline(found["noise_norm"], color=BLACK, linewidth=0.9, linestyle=(0, (6, 4)))
-    axes.plot([], [], color=BLACK, linewidth=0.9, linestyle=(0, (6, 4)), label="the noise itself")
+    axes.axhline(found["noise_norm"], label="the noise itself", **DASHED)
     axes.plot(
         best, clean[best], "o", mfc="none", mec=BLACK, markersize=13, mew=1.8,
         label=f"best rank, d = {best}", linestyle="none",
@@ -160,6 +159,28 @@ def denoising(found: Numbers) -> Figure:
     _rank_axis(axes, list(clean))
     _grid(axes)
     _legend_below(figure, axes, 2)
+    return figure
+
+
+def held_out(found: Numbers) -> Figure:
+    """3c: error at entries that were held out, and distance to the clean images, an entry."""
+    folds, clean = found["cross_validation"], found["clean_error_per_entry_by_rank"]
+    errors, se = folds["held_out_by_rank"], folds["held_out_se_by_rank"]
+    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for values, label, style, best in (
+        (errors, "held out, ± standard error", 3, folds["rank"]),
+        (clean, "against clean", 0, found["best_rank"]),
+    ):
+        _by_rank(axes, values, f"{label}; chosen d = {best}", style, markersize=4)
+        axes.plot(best, values[best], "o", mfc="none", mec=BLACK, markersize=14, mew=1.8)
+    axes.errorbar(list(errors), list(errors.values()), list(se.values()),
+                  fmt="none", ecolor=STYLES[3]["color"], capsize=4)  # fmt: skip
+    axes.axhline(found["noise_per_entry"], label="the noise itself", **DASHED)
+    axes.set(ylabel="root mean square (units of colour value)", ylim=(0, None))
+    _rank_axis(axes, list(errors))
+    _grid(axes)
+    _legend_below(figure, axes, 3)
     return figure
 
 
@@ -174,13 +195,7 @@ def beside_svd(found: Numbers) -> Figure:
     ):
         _by_rank(axes, values, f"{label}, best at d = {best}", style)
         axes.plot(best, values[best], "o", mfc="none", mec=BLACK, markersize=13, mew=1.8)
-    axes.axhline(
-        found["noise_norm"],
-        color=BLACK,
-        linewidth=0.9,
-        linestyle=(0, (6, 4)),
-        label="the noise itself",
-    )
+    axes.axhline(found["noise_norm"], label="the noise itself", **DASHED)
     axes.set(ylabel=ERROR)
     _rank_axis(axes, list(ours))
     _grid(axes)
@@ -198,8 +213,7 @@ def likeness(found: Numbers) -> Figure:
         _by_rank(axes, found[f"{measure}_by_rank"], "NMF", 0)
         _by_rank(axes, found["svd"][f"{measure}_by_rank"], "truncated SVD", 1)
         if (noisy := found["noisy_likeness"][measure]) is not None:
-            style = {"color": BLACK, "linewidth": 0.9, "linestyle": (0, (6, 4))}
-            axes.axhline(noisy, label="noisy images", **style)
+            axes.axhline(noisy, label="noisy images", **DASHED)
         axes.set(ylabel=label)
         _rank_axis(axes, list(found["clean_error_by_rank"]))
         axes.tick_params(axis="x", labelsize=8)

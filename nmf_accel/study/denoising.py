@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..datasets import images
 from .comparing import svd_error
+from .held_out import cross_validation, seen
 from .image_tasks import Fits, Images
 from .likeness import psnr, ssim
 from .runs import Runs
@@ -44,19 +46,19 @@ class Denoising:
 
 
 def study_denoising(runs: Runs, clean: Images) -> Denoising:
-    """Task 3: noise, fits to the noisy images, and how near they come to the clean ones."""
+    """Task 3: noise, fits to the noisy images, how near they come to the clean ones; which rank."""
     settings, A = runs.settings, clean.data.A
     noisy = images.add_noise(A, settings.sigma, settings.noise_seed)
     fits = runs.factorize_ranks(noisy, settings.ranks, "3-noisy")
     U, values, Vt = np.linalg.svd(noisy, full_matrices=False)
     by_nmf = against_clean(clean, settings.ranks, lambda d: fits[d].reconstruct())
     by_svd = against_clean(clean, settings.ranks, lambda d: (U[:, :d] * values[:d]) @ Vt[:d])
-    clean_error = by_nmf["clean_error_by_rank"]
+    noise, root = float(np.linalg.norm(noisy - A)), math.sqrt(seen(noisy).size)
     sigmas = [settings.sigma / 2, settings.sigma, 2 * settings.sigma]
     numbers = {
         "sigma": settings.sigma,
         "noise_seed": settings.noise_seed,
-        "noise_norm": float(np.linalg.norm(noisy - A)),
+        "noise_norm": noise,
         "noise_norm_by_sigma": {
             f"{sigma:g}": noise_norm(A, sigma, settings.noise_seed) for sigma in sigmas
         },
@@ -68,10 +70,12 @@ def study_denoising(runs: Runs, clean: Images) -> Denoising:
         "noiseless_error_by_rank": clean.numbers["error_by_rank"],
         **by_nmf,
         "svd": {"fit_error_by_rank": {d: svd_error(values, d) for d in fits}, **by_svd},
-        "best_rank": lowest(clean_error),
-        "svd_best_rank": lowest(by_svd["clean_error_by_rank"]),
-        "best_rank_by_psnr": highest(by_nmf["psnr_by_rank"]),
-        "best_rank_by_ssim": highest(by_nmf["ssim_by_rank"]),
+        **best_ranks(by_nmf, by_svd),
+        "cross_validation": cross_validation(runs, noisy),
+        "clean_error_per_entry_by_rank": {
+            d: error / root for d, error in by_nmf["clean_error_by_rank"].items()
+        },
+        "noise_per_entry": noise / root,
     }
     return Denoising(clean, noisy, fits, numbers)
 
@@ -111,6 +115,16 @@ def against_clean(
         for measure, value in likeness(clean, B).items():
             numbers[f"{measure}_by_rank"][d] = value
     return numbers
+
+
+def best_ranks(by_nmf: Numbers, by_svd: Numbers) -> Numbers:
+    """The ranks that come nearest to the clean images, by the norm and to the eye."""
+    return {
+        "best_rank": lowest(by_nmf["clean_error_by_rank"]),
+        "svd_best_rank": lowest(by_svd["clean_error_by_rank"]),
+        "best_rank_by_psnr": highest(by_nmf["psnr_by_rank"]),
+        "best_rank_by_ssim": highest(by_nmf["ssim_by_rank"]),
+    }
 
 
 def lowest(by_rank: dict[int, float]) -> int:

@@ -99,6 +99,7 @@ def matrix_numbers(data: Dataset) -> Numbers:
     assert data.pixels is not None
     assert alpha is not None
     transparent = int((alpha.max(axis=0) == 0).sum())
+    norm, mean = float(np.linalg.norm(data.A)), data.A.mean(axis=1, keepdims=True)
     return {
         "data": data.name,
         "n_images": n,
@@ -106,9 +107,11 @@ def matrix_numbers(data: Dataset) -> Numbers:
         "image_shape": list(shape[:2]),
         "channels": data.pixels.shape[3],
         "said": list(data.said),
-        "norm": float(np.linalg.norm(data.A)),
+        "norm": norm,
         "mean_value": float(data.A.mean()),
+        "mean_image_error": float(np.linalg.norm(data.A - mean)),
         "mean_opacity": float(alpha.mean()),
+        "always_opaque_pixels": int((alpha.min(axis=0) == 1).sum()),
         "always_transparent_pixels": transparent,
         "zero_rows": int((data.A.max(axis=1) == 0).sum()),
         "rank_bound": min(m - shape[2] * transparent, n),

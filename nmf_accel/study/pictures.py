@@ -114,6 +114,15 @@ def noisy_components(study: Denoising) -> Figure:
     return _panels(stacks, 3.8)
 
 
+def noisy_reconstructions(study: Denoising) -> Figure:
+    """3b: the first 64 noisy images beside their reconstructions."""
+    clean, shown = study.images, first(study.images)
+    rank = clean.settings.shown_rank
+    fitted = clean.as_seen(study.fits[rank].reconstruct(), shown)
+    noisy = clean.as_seen(study.noisy, shown)
+    return _panels({"Noisy": noisy, f"Fit to noisy, d = {rank}": fitted}, 3.8, columns=8)
+
+
 def denoised(study: Denoising) -> Figure:
     """3b: noisy images, and reconstructions from clean and from noisy ones."""
     clean, shown = study.images, slice(min(16, study.images.data.A.shape[1]))

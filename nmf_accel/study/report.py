@@ -21,9 +21,9 @@ from .denoising import Denoising
 from .image_tasks import Images
 from .properties import Properties
 from .settings import StudySettings
+from .words import conclusion, number, percent
 from .words import denoising as words_of_denoising
 from .words import images as words_of_images
-from .words import number, percent
 from .words import properties as words_of_properties
 
 if TYPE_CHECKING:
@@ -127,12 +127,15 @@ def _drawings_of_images(study: Images) -> list[Drawing]:
 
 
 def _drawings_of_denoising(study: Denoising) -> list[Drawing]:
+    held_out = [_drawing("3c-held-out", curves.held_out, study.numbers)]
     return [
         _drawing("3a-noise-levels", pictures.noise_levels, study),
         _drawing("3a-noisy-images", pictures.noisy_grid, study),
         _drawing("3b-components", pictures.noisy_components, study),
+        _drawing("3b-reconstructions", pictures.noisy_reconstructions, study),
         _drawing("3b-denoised", pictures.denoised, study),
         _drawing("3c-error-by-rank", curves.denoising, study.numbers),
+        *(held_out if study.numbers["cross_validation"] else []),
         _drawing("3c-likeness", curves.likeness, study.numbers),
         _drawing("3c-beside-svd", curves.beside_svd, study.numbers),
     ]
@@ -208,7 +211,12 @@ def render(results: Results, folder: Path) -> str:
         figure=page.figure,
         table=page.table,
         tables=tables,
-        words={1: words_of_properties, 2: words_of_images, 3: words_of_denoising},
+        words={
+            1: words_of_properties,
+            2: words_of_images,
+            3: words_of_denoising,
+            "end": conclusion,
+        },
     )
 
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..intake import Given, prepare
 from ..options import COMMON
 from ..progress import Part, Progress
 from ..results import Factorization
-from ..sweeps import Here, Packing, Sweep, planned_runs, readable
+from ..sweeps import Here, Packing, Sweep, SweepResult, planned_runs, readable
 from .settings import StudySettings
 
 
@@ -45,7 +45,7 @@ class Runs:
     def factorize_ranks(
         self, A: Any, ranks: Iterable[int], name: str, seed: int | None = None
     ) -> dict[int, Factorization]:
-        """Factorize `A` at each rank: the one place where a study runs the loop.
+        """Factorize `A` at each rank.
 
         Parameters
         ----------
@@ -56,18 +56,48 @@ class Runs:
         seed : int, optional
             Of the random start; by default the study's.
         """
-        ranks, settings = list(ranks), self.settings
-        seed = settings.seed if seed is None else seed
-        given = Given(A)
-        problem = prepare(given, settings.dtype, settings.backend, settings.device)
-        options = {**settings.run_options, "check_every": 1}  # every error is recorded
-        sweep = Sweep(given, planned_runs(ranks, [seed], options), Here(Packing(problem)), "all")
-        whole = sum(cost(problem.shape, rank, settings.max_iter) for rank in ranks)
-        bar = Part(self.progress, whole / sweep.cost(sweep.plan))
+        seed = self.settings.seed if seed is None else seed
+        ranks = list(ranks)
+        result = self.sweep(A, ranks, [seed], name)
+        return {rank: result.factorization(rank, seed) for rank in ranks}
+
+    def sweep(
+        self,
+        A: Any,
+        ranks: Iterable[int],
+        seeds: Iterable[int],
+        name: str,
+        keep: str = "all",
+        **options: Any,
+    ) -> SweepResult:
+        """Factorize `A` at each rank from each seed: the one place where a study runs the loop.
+
+        Parameters
+        ----------
+        A : (m, n) array
+        ranks, seeds : iterable of int
+        name : str
+            Of the matrix, for the folder.
+        keep : {'all', 'best', 'none'}
+            Whose factors are kept.
+        **options
+            As for `nmf_accel.sweep`, in the place of the study's own or beside them.
+        """
+        # Every error is recorded.
+        plan = planned_runs(
+            ranks, seeds, {**self.settings.run_options, "check_every": 1, **options}
+        )
+        given, where = Given(A), (getattr(self.settings, x) for x in ("dtype", "backend", "device"))
+        problem = prepare(given, *where, folds=plan[0].folds)
+        sweep = Sweep(given, plan, Here(Packing(problem)), keep)
+        whole = sum(cost(problem.shape, run.rank, run.max_iter) for run in plan)
+        bar = Part(self.progress, whole / sweep.cost(plan))
         with self._kept(sweep, name):
-            bar.skip(sweep.cost(sweep.plan) - sweep.cost(sweep.missing))
+            bar.skip(sweep.cost(plan) - sweep.cost(sweep.missing))
             result = sweep.run(bar, f"{name}: ")
-            return {rank: result.factorization(rank, seed) for rank in ranks}
+        asked = {(run.rank, run.seed) for run in plan}  # the folder may have more
+        rows = [row for row in result.table if (row["rank"], row["seed"]) in asked]
+        return replace(result, table=rows)
 
     @contextmanager
     def _kept(self, sweep: Sweep, name: str) -> Iterator[None]:
@@ -86,7 +116,7 @@ class Runs:
             "data_sha256": sweep.given.fingerprint,
             "backend": sweep.problem.backend.name,
             "dtype": sweep.problem.dtype.name,
-            **self.settings.run_options,
+            **{name: sweep.settings[name] for name in self.settings.run_options},
         }
         for run in sweep.missing:
             same |= {"rank": run.rank, "seed": run.seed}

@@ -179,3 +179,13 @@ def denoising(found: Numbers) -> Table:
         )
     measures = ["to clean", "to clean, SVD", "PSNR", "PSNR, SVD", "SSIM", "SSIM, SVD"]
     return Table(["", "fit to noisy", *measures], rows)
+
+
+def held_out(found: Numbers) -> Table:
+    """3c: held-out error at each rank, beside the distance to the clean images, an entry."""
+    folds, clean = found["cross_validation"], found["clean_error_per_entry_by_rank"]
+    rows = [
+        [f"d = {d}", number(error), number(folds["held_out_se_by_rank"][d]), number(clean[d])]
+        for d, error in folds["held_out_by_rank"].items()
+    ]
+    return Table(["", "held-out error", "standard error", "to clean"], rows)

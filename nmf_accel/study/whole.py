@@ -12,6 +12,7 @@ from ..datasets import Dataset
 from ..progress import Progress, progress_bar
 from . import report
 from .denoising import study_denoising
+from .held_out import cross_validation_cost
 from .image_tasks import study_images
 from .likeness import require_extra
 from .properties import study_properties
@@ -63,8 +64,8 @@ def study_cost(settings: StudySettings, data: Dataset | None) -> float:
     """Floating-point operations of the runs of Tasks 2 and 3; 1 if there are none."""
     if data is None:
         return 1.0
-    matrices = 1 + (3 in settings.tasks)
-    return sum(matrices * cost(data.A.shape, d, settings.max_iter) for d in settings.ranks)
+    once = sum(cost(data.A.shape, d, settings.max_iter) for d in settings.ranks)
+    return 2 * once + cross_validation_cost(settings, data.A) if 3 in settings.tasks else once
 
 
 def _tasks(runs: Runs, data: Dataset | None) -> Results:

@@ -1,13 +1,16 @@
-"""The study's numbers are the oracle's."""
+"""The study's numbers are the oracle's, and its figures and files are there."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from reference import reference_nmf
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from nmf_accel import datasets
+from nmf_accel.cli import main
 from nmf_accel.datasets import images
 from nmf_accel.study import (
     StudySettings,
@@ -15,6 +18,7 @@ from nmf_accel.study import (
 )
 from nmf_accel.study.image_tasks import matrix_numbers, rare_pixels
 from nmf_accel.study.likeness import psnr, ssim
+from nmf_accel.sweeps import Packing
 
 SMALL = {"n_images": 40, "ranks": (2, 4, 8), "max_iter": 30, "backend": "numpy"}
 PLOTS = [
@@ -24,6 +28,7 @@ PLOTS = [
     "2f-error-by-rank",
     "3c-beside-svd",
     "3c-error-by-rank",
+    "3c-held-out",
     "3c-likeness",
 ]
 PICTURES = [
@@ -37,7 +42,14 @@ PICTURES = [
     "3a-noisy-images",
     "3b-components",
     "3b-denoised",
+    "3b-reconstructions",
 ]
+
+
+def command(*args, status=0):
+    done = CliRunner().invoke(main, ["study", *[str(arg) for arg in args]])
+    assert done.exit_code == status, done.output + repr(done.exception)
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +105,9 @@ def test_ranks_and_bounds(found, data):
     assert two["matrix_rank"] == np.linalg.matrix_rank(data.A)
     assert two["always_transparent_pixels"] == int((alpha == 0).all(axis=0).sum()) > 0
     assert two["rank_bound"] == min(1728 - 3 * two["always_transparent_pixels"], 40)
+    assert two["always_opaque_pixels"] == int((alpha == 255).all(axis=0).sum()) > 0
+    about_mean = data.A - data.A.mean(axis=1)[:, None]
+    assert two["mean_image_error"] == pytest.approx(np.linalg.norm(about_mean), rel=1e-12)
     U, s, Vt = np.linalg.svd(data.A, full_matrices=False)
     for rank in SMALL["ranks"]:
         truncated = np.linalg.norm(data.A - (U[:, :rank] * s[:rank]) @ Vt[:rank])
@@ -125,6 +140,17 @@ def test_the_svd_of_the_noisy_images_is_the_one_it_claims(found, data):
         assert given == pytest.approx(expected, rel=1e-11)
 
 
+def test_beside_what_was_held_out_distances_are_those_of_an_entry(found, data):
+    noisy, three = images.add_noise(data.A, 0.1, seed=1), found["task3"]
+    entries = 40 * (noisy > 0).any(axis=1).sum()
+    noise = np.linalg.norm(noisy - data.A) / np.sqrt(entries)
+    assert three["noise_per_entry"] == pytest.approx(noise, rel=1e-12)
+    for rank, clean in three["clean_error_by_rank"].items():
+        per_entry = three["clean_error_per_entry_by_rank"][rank]
+        assert per_entry == pytest.approx(clean / np.sqrt(entries), rel=1e-12)
+    assert three["cross_validation"]["rank"] in SMALL["ranks"]
+
+
 def test_likeness_is_scikit_images_on_what_is_seen(found, data):
     noisy = images.add_noise(data.A, 0.1, seed=1)
     alpha = images.opacity(data.pixels)
@@ -149,3 +175,17 @@ def test_rare_pixels_are_those_of_few_images():
     assert rare[:4, 0].all()
     assert not rare[4:].any()
     assert not rare[:, 1].any()
+
+
+def test_a_second_study_runs_nothing_again(out, monkeypatch):
+    before = (out / "study.json").read_text()
+    left = [out / ".study.json.0123456789abcdef", out / "figures/.1a-x.svg.0123456789abcdef"]
+    for path in left:  # by one that was killed hours ago
+        path.write_text("{")
+        os.utime(path, (1e9, 1e9))
+    monkeypatch.setattr(Packing, "start", lambda *_: pytest.fail("it was run again"))
+    done = command("sprites", "--n-images", 40, "--ranks", "2,4,8", "--max-iter", 30,
+                   "--backend", "numpy", "--out", out)  # fmt: skip
+    assert (out / "study.json").read_text() == before
+    assert f"{out / 'report.html'} written" in done.stdout
+    assert not any(path.exists() for path in left)

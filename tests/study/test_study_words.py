@@ -101,6 +101,15 @@ def test_uniqueness(differs, part):
     assert part in properties.uniqueness("A1", 1, difference, 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("relative", "part"),
+    [(1e-9, "zero but for δ and rounding: WH is the matrix"), (0.1, "not zero though the rank")],
+)
+def test_exactness(relative, part):
+    runs = [{"error": 2 * x, "relative_error": x} for x in (1e-10, relative)]
+    assert part in properties.exactness("A1", {"runs": runs}, 1e-6)
+
+
 def convergence(**change):
     return {
         "norm": 5.0,
@@ -181,6 +190,10 @@ IMAGES = {
     "shape": [1728, 500],
     "image_shape": [24, 24],
     "norm": 100.0,
+    "mean_image_error": 60.0,
+    "always_opaque_pixels": 144,
+    "shown_rank": 4,
+    "relative_error_by_rank": {4: 0.2, 8: 0.1},
     "always_transparent_pixels": 166,
     "zero_rows": 498,
     "rank_bound": 500,
@@ -208,14 +221,25 @@ IMAGES = {
         (images.rank_and_bound, {}, "The rank is 336, 164 less"),
         (images.rank_and_bound, {"matrix_rank": 500}, "the bound is attained"),
         (images.rank_and_bound, {"zero_rows": 679}, "679 rows are zero"),
+        (images.what_the_mean_shows, {}, "144 of the 576 pixels are opaque in every image"),
+        (images.what_the_mean_shows, {}, "64 % of ‖A‖²: the images have more in common than"),
+        (images.what_the_mean_shows, {"mean_image_error": 80.0}, "36 % of ‖A‖²: the images have l"),
+        (images.how_good, {}, "At d = 4 WH differs from A by 20 % of ‖A‖, where the mean image "),
+        (images.how_good, {}, "differs by 60 %. Half of the images are off by less than 30 % each"),
+        (images.how_good, {}, "nine in ten by less than 46 %."),
         (images.what_columns_show, {}, "turn from whole, ghostly figures into parts"),
         (images.what_columns_show, {"used_share_by_rank": {4: 0.2, 8: 0.2}}, "not become more"),
         (images.what_columns_show, {"used_share_by_rank": {4: 0.2}}, "At d = 4 a column"),
         (images.how_it_converges, {}, "The higher the rank, the longer"),
+        (images.how_it_converges, {}, "it falls by 0 % and 0 %: to the eye it has"),
+        (images.how_it_converges, {"errors_by_iteration": {4: [1.0] * 90 + [0.99] * 10}},
+         "it falls by 1 %: it has not converged"),
         (images.how_it_converges, {"errors_by_iteration": {4: [1.0], 8: [1.0]}}, "No rank takes"),
         (images.how_error_falls, {}, "costs more as the rank grows"),
         (images.how_error_falls, {"svd_error_by_rank": {4: 19.0, 8: 9.5}}, "costs much the same"),
         (images.how_error_falls, {}, "so at all the ranks here"),
+        (images.how_error_falls, {}, "It falls from each rank to the next, as that of the best"),
+        (images.how_error_falls, {"error_by_rank": {4: 20.0, 8: 21.0}}, "At d = 8 it is higher"),
         (images.how_error_falls, {"error_by_rank": {4: 9.0, 999: 1.0},
                                   "svd_error_by_rank": {4: 8.0, 999: 0.0}}, "at d = 999 they hold"),
         (images.checked_on_runs, {}, "no entry of W or H is negative, and the error never"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nmf_accel.study.words import denoising
+from nmf_accel.study.words import conclusion, denoising
 
 
 def noisy(errors, svd=(3.0, 2.0, 4.0), noise=5.0, fit=(6.0, 5.0, 4.0), **measures):
@@ -19,6 +19,8 @@ def noisy(errors, svd=(3.0, 2.0, 4.0), noise=5.0, fit=(6.0, 5.0, 4.0), **measure
         "noisy_likeness": {"psnr": 22.0, "ssim": 0.6},
         "component_match": 0.9,
         "fit_error_by_rank": dict(zip((2, 4, 8), fit, strict=True)),
+        "noiseless_error_by_rank": {2: 3.0, 4: 0.5, 8: 0.1},
+        "cross_validation": {"rank": measures.get("chosen", 2), "said": "Rank 2."},
         "clean_error_by_rank": clean,
         "psnr_by_rank": ratio,
         "ssim_by_rank": similar,
@@ -57,7 +59,7 @@ def test_a_single_rank_has_no_place():
     found = {**noisy(TURNS), "clean_error_by_rank": {4: 2.0}}
     assert "Only d = 4 was tried" in denoising.place_of_best(found)
     assert "the only rank tried" in denoising.other_measures(found)
-    assert "nothing is seen of under- or overfitting" in denoising.conclusion(found)
+    assert "nothing is seen of under- or overfitting" in conclusion.conclusion(found)
 
 
 @pytest.mark.parametrize(
@@ -83,16 +85,19 @@ def test_a_single_rank_has_no_place():
         (denoising.beside_svd, noisy(TURNS), "NMF is ahead"),
         (denoising.beside_svd, noisy(TURNS, psnr=(20, 28.05, 25)), "they are equal"),
         (denoising.beside_svd, noisy(TURNS, psnr=(20, 21, 22)), "SVD is ahead"),
-        (denoising.conclusion, noisy(TURNS), "NMF of rank 4 removes 80 % of the noise"),
-        (denoising.conclusion, noisy(TURNS), "A higher rank is not better"),
-        (denoising.conclusion, noisy(TURNS, fit=SLOW), "more iterations are needed"),
-        (denoising.conclusion, noisy(FALLS), "The highest rank tried is the best"),
-        (denoising.conclusion, noisy(TURNS, noise=0.5), "no rank tried removes noise"),
-        (denoising.conclusion, noisy(TURNS, noise=0.0), "there is nothing to overfit"),
-        (denoising.conclusion, noisy(TURNS), "the images gain (from 0.6 to 0.9"),
-        (denoising.conclusion, noisy(TURNS, ssim=(0.1, 0.2, 0.3)), "the images do not gain"),
-        (denoising.conclusion, noisy(TURNS), "The constraint pays"),
-        (denoising.conclusion, noisy(TURNS, svd=(0.5, 0.6, 0.7)), "without the constraint, comes"),
+        (conclusion.conclusion, noisy(TURNS), "NMF of rank 4 removes 80 % of the noise"),
+        (conclusion.conclusion, noisy(TURNS), "A higher rank is not better"),
+        (conclusion.conclusion, noisy(TURNS, fit=SLOW), "more iterations are needed"),
+        (conclusion.conclusion, noisy(FALLS), "The highest rank tried is the best"),
+        (conclusion.conclusion, noisy(TURNS, noise=0.5), "no rank tried removes noise"),
+        (conclusion.conclusion, noisy(TURNS, noise=0.0), "there is nothing to overfit"),
+        (conclusion.conclusion, noisy(TURNS), "the images gain (from 0.6 to 0.9"),
+        (conclusion.conclusion, noisy(TURNS, ssim=(0.1, 0.2, 0.3)), "the images do not gain"),
+        (conclusion.conclusion, noisy(TURNS), "At d = 2, which cross-validation"),
+        (conclusion.conclusion, noisy(TURNS), "without the clean images, 20 % is removed."),
+        (conclusion.conclusion, noisy(TURNS, noise=3.0), "clean images, nothing is gained."),
+        (conclusion.conclusion, noisy(TURNS), "The constraint pays"),
+        (conclusion.conclusion, noisy(TURNS, svd=(0.5, 0.6, 0.7)), "without the constraint, comes"),
     ],
 )
 def test_denoising(function, found, part):
@@ -110,5 +115,69 @@ def test_measures_that_are_not_defined_are_not_spoken_of():
     none = {"best_rank_by_psnr": None, "best_rank_by_ssim": None}
     found = {**noisy(TURNS), **none, "psnr_by_rank": {2: None}}
     assert "not defined" in denoising.other_measures(found)
-    assert "SSIM" not in denoising.conclusion(found)
+    assert "SSIM" not in conclusion.conclusion(found)
     assert "PSNR" not in denoising.beside_svd(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({}, "At d = 4 the reconstructions of the noisy images are 1.000 away from the clean"),
+        ({}, "nearer than the noisy images themselves (5.000)"),
+        ({}, "0.5000 away, so that 25 % of the square of that distance is what so few components"),
+        ({}, "in any case, and 75 % is noise."),
+        ({"noise": 0.5}, "no nearer than the noisy images themselves (0.5000)"),
+        ({"noise": 0.0}, "no noise was added."),
+    ],
+)
+def test_whether_the_reconstructions_are_less_noisy(change, part):
+    assert part in denoising.less_noisy(noisy(TURNS, **change), 4)
+
+
+def test_what_is_lost_without_the_clean_images():
+    said = denoising.without_clean_images(noisy(TURNS))
+    assert said == (
+        "Rank 2. The clean images would choose d = 4: at d = 2 the reconstruction is 4.000 away "
+        "from them, 300 % more."
+    )
+    said = denoising.without_clean_images(noisy(TURNS, chosen=4))
+    assert said == "Rank 2. It is the rank that comes nearest to the clean images, too."
+    single = {**noisy(TURNS), "clean_error_by_rank": {4: 1.0}}
+    assert denoising.without_clean_images(single) == "Rank 2."
+
+
+def test_where_nothing_could_be_held_out_that_is_said():
+    found = {**noisy(TURNS), "cross_validation": None}
+    assert "so few that a part of them is empty" in denoising.without_clean_images(found)
+    assert "cross-validation" not in conclusion.conclusion(found)
+
+
+def test_the_conclusion_counts_what_was_unique():
+    far = {"error": 1e-12, "product": 0.5, "factors": 0.5}
+    two_starts = {
+        "A1": {1: {"difference": far}, 2: {"difference": {**far, "product": 1e-12}}},
+        "A2": {1: {"difference": {**far, "product": 1e-12, "factors": 1e-12}}},
+    }
+    said = conclusion.of_small_matrices({"two_starts": two_starts}, 1e-6)
+    assert said == (
+        "In 3 cases of small matrices, two starts came to the same error in 3, to the same WH in "
+        "2, and to the same W and H in 1."
+    )
+
+
+def test_the_conclusion_says_what_the_images_lose():
+    found = {
+        "shown_rank": 64,
+        "norm": 100.0,
+        "storage_ratio_by_rank": {64: 0.165},
+        "relative_error_by_rank": {64: 0.137},
+        "svd_error_by_rank": {64: 9.0},
+        "deviation": {"rare_pixel_share": 0.1, "rare_squared_error_share": 0.4},
+    }
+    said = conclusion.of_images(found)
+    assert "hold 0.17 times the numbers of the images" in said
+    assert "up to 13.7 % of ‖A‖, where the truncated SVD comes up to 9 %" in said
+    assert "Rare features carry 4.0 times their share" in said
+    for share in (0.0, 0.4):  # no rare pixel, or no more than their share
+        found["deviation"]["rare_pixel_share"] = share
+        assert "Rare" not in conclusion.of_images(found)

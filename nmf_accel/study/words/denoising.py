@@ -35,6 +35,26 @@ def about_components(found: Numbers) -> str:
     return f"{text}: with noise the images are taken apart in another way."
 
 
+def less_noisy(found: Numbers, shown: int) -> str:
+    """3b: whether the reconstructions are nearer to the clean images than the noisy ones are."""
+    noise, error = found["noise_norm"], found["clean_error_by_rank"][shown]
+    without = found["noiseless_error_by_rank"][shown]
+    text = (
+        f"At d = {shown} the reconstructions of the noisy images are {number(error)} away from the "
+        "clean images"
+    )
+    if noise == 0:
+        return f"{text}: no noise was added."
+    nearer = "nearer than" if error < noise else "no nearer than"
+    missing = min(without / error, 1.0) ** 2
+    return (
+        f"{text}, {nearer} the noisy images themselves ({number(noise)}). The reconstructions of "
+        f"the clean images are {number(without)} away, so that {percent(missing)} of the square of "
+        "that distance is what so few components leave out in any case, and "
+        f"{percent(1 - missing)} is noise."
+    )
+
+
 def place_of_best(found: Numbers) -> str:
     """3c: where the error against the clean images is least, and what that means."""
     errors, best = found["clean_error_by_rank"], found["best_rank"]
@@ -50,7 +70,7 @@ def place_of_best(found: Numbers) -> str:
             "underfit, and no overfitting is seen."
         )
     rise = f"by {percent(errors[last] / errors[best] - 1)} to {number(errors[last])} at d = {last}"
-    if not _fit_improves(found):
+    if not fit_improves(found):
         return (
             f"Of the ranks tried, {least}. Beyond it the error grows {rise}, but so does that of "
             "the fit itself: the iteration has not come to rest, and no overfitting is seen."
@@ -67,7 +87,7 @@ def place_of_best(found: Numbers) -> str:
     )
 
 
-def _fit_improves(found: Numbers) -> bool:
+def fit_improves(found: Numbers) -> bool:
     """Whether the highest rank fits the noisy images more closely than the best one does."""
     fit = found["fit_error_by_rank"]
     return bool(fit[max(fit)] < fit[found["best_rank"]])
@@ -89,6 +109,23 @@ def does_it_help(found: Numbers) -> str:
         f"The noisy images themselves are {number(noise)} away from the clean ones, so d = {best} "
         f"takes away {percent(1 - error / noise)} of that distance; d = {listed(better)} "
         f"{'comes' if len(better) == 1 else 'come'} nearer than the noisy images."
+    )
+
+
+def without_clean_images(found: Numbers) -> str:
+    """3c: how near to the clean images the rank comes that cross-validation chooses."""
+    errors, best = found["clean_error_by_rank"], found["best_rank"]
+    if (folds := found["cross_validation"]) is None:
+        return "Here that is not possible: the entries are so few that a part of them is empty."
+    said, chosen = folds["said"], folds["rank"]
+    if len(errors) == 1:
+        return str(said)
+    if chosen == best:
+        return f"{said} It is the rank that comes nearest to the clean images, too."
+    more = percent(errors[chosen] / errors[best] - 1)
+    return (
+        f"{said} The clean images would choose d = {best}: at d = {chosen} the "
+        f"reconstruction is {number(errors[chosen])} away from them, {more} more."
     )
 
 
@@ -169,64 +206,3 @@ def _best_as_seen(found: Numbers) -> str:
         f" As pictures, clipped and with their opacity, {verdict}: the best PSNR is "
         f"{max(ours):.1f} dB with NMF and {max(svd):.1f} dB with SVD."
     )
-
-
-def conclusion(found: Numbers) -> str:
-    """3d: what to take from it all."""
-    errors, best, noise = found["clean_error_by_rank"], found["best_rank"], found["noise_norm"]
-    if noise == 0:
-        return (
-            "Without noise the best rank is simply the one with the least error, "
-            f"d = {best}: there is nothing to overfit."
-        )
-    if errors[best] < noise:
-        first = (
-            f"NMF of rank {best} removes {percent(1 - errors[best] / noise)} of the noise at "
-            f"σ = {found['sigma']:g}, measured by the Frobenius norm."
-        )
-    else:
-        first = (
-            f"At σ = {found['sigma']:g} no rank tried removes noise: the error of the "
-            f"reconstruction, {number(errors[best])} at best, exceeds the noise of {number(noise)}."
-        )
-    return " ".join([first, _higher_rank(found), *_to_the_eye(found), _constraint(found)])
-
-
-def _higher_rank(found: Numbers) -> str:
-    """Whether a higher rank than the best one would be better."""
-    ranks, best = list(found["clean_error_by_rank"]), found["best_rank"]
-    if len(ranks) == 1:
-        return "With no other rank beside it, nothing is seen of under- or overfitting."
-    if best == max(ranks):
-        return "The highest rank tried is the best, so that higher ones are worth a trial."
-    if not _fit_improves(found):
-        return (
-            f"Up to d = {max(ranks)} not even the fit to the noisy images improves: more "
-            "iterations are needed before it can be said what a higher rank is good for."
-        )
-    return (
-        "A higher rank is not better: the fit to the noisy images is closer at "
-        f"d = {max(ranks)}, while the distance to the clean ones has grown."
-    )
-
-
-def _to_the_eye(found: Numbers) -> list[str]:
-    """Whether SSIM says that the images gain; nothing where there is no SSIM."""
-    chosen, noisy = found["best_rank_by_ssim"], found["noisy_likeness"]["ssim"]
-    if chosen is None or noisy is None:
-        return []
-    best = found["ssim_by_rank"][chosen]
-    verb = "gain" if best > noisy else "do not gain"
-    return [
-        f"To the eye, as far as SSIM speaks for it, the images {verb} "
-        f"(from {noisy:.3g} to {best:.3g} at d = {chosen})."
-    ]
-
-
-def _constraint(found: Numbers) -> str:
-    """Whether the best of NMF is nearer than the best of truncated SVD."""
-    ours = found["clean_error_by_rank"][found["best_rank"]]
-    svd = found["svd"]["clean_error_by_rank"][found["svd_best_rank"]]
-    if ours < svd:
-        return f"The constraint pays: unconstrained, the best distance is {number(svd)}."
-    return f"Truncated SVD, without the constraint, comes nearer ({number(svd)})."

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
+import numpy as np
+
 from . import Numbers, listed, number, percent
 
 ROWS = {1: "one row", 3: "three rows"}
@@ -22,6 +27,23 @@ def how_columns_are_made(found: Numbers) -> str:
     if opacity:
         text += "; the opacity is not factorized but kept, and put back before an image is shown"
     return f"{text}." + ("" if colours in COLOURS else " Pictures show the mean of the channels.")
+
+
+def what_the_mean_shows(found: Numbers) -> str:
+    """2b: how much all images have in common."""
+    places, share = math.prod(found["image_shape"]), 1 - _off_by_mean(found) ** 2
+    text = (
+        f"{found['always_opaque_pixels']} of the {places} pixels are opaque in every image. Put in "
+        f"the place of each image, the mean accounts for {percent(share)} of ‖A‖²"
+    )
+    if share > 0.5:
+        return f"{text}: the images have more in common than sets them apart."
+    return f"{text}: the images have less in common than sets them apart."
+
+
+def _off_by_mean(found: Numbers) -> float:
+    """How far A is from the mean image in each column, of ‖A‖."""
+    return float(found["mean_image_error"] / found["norm"])
 
 
 def rank_and_bound(found: Numbers) -> str:
@@ -69,6 +91,17 @@ def what_columns_show(found: Numbers) -> str:
     return f"{said}: the columns do not become more local as their number grows."
 
 
+def how_good(found: Numbers) -> str:
+    """2d: how far the reconstructions are from the images, over all."""
+    errors, d = found["deviation"]["relative_error_by_image"], found["shown_rank"]
+    half, most = (percent(float(share)) for share in np.quantile(errors, (0.5, 0.9)))
+    return (
+        f"At d = {d} WH differs from A by {percent(found['relative_error_by_rank'][d])} of ‖A‖, "
+        f"where the mean image differs by {percent(_off_by_mean(found))}. Half of "
+        f"the images are off by less than {half} each, nine in ten by less than {most}."
+    )
+
+
 def where_it_deviates(found: Numbers) -> str:
     """2d: which images are reconstructed badly, and whether rarity has to do with it."""
     one = found["deviation"]
@@ -97,17 +130,27 @@ def where_it_deviates(found: Numbers) -> str:
 
 
 def how_it_converges(found: Numbers) -> str:
-    """2e: how far the error is after a tenth of the iterations."""
-    parts, still = [], []
+    """2e: how far the error is after a tenth of the iterations, and whether it still falls."""
+    parts, still, last = [], [], []
     for d, errors in found["errors_by_iteration"].items():
-        tenth = errors[max(len(errors) // 10, 1) - 1]
-        above = tenth / errors[-1] - 1
+        tenth = max(len(errors) // 10, 1)
+        above = errors[tenth - 1] / errors[-1] - 1
         parts.append(f"{percent(above)} above its end at d = {d}")
         still.append(above)
+        last.append(1 - errors[-1] / errors[max(len(errors) - tenth, 1) - 1])
     text = f"After a tenth of the iterations the error is {listed(parts)}."
     if len(still) > 1 and still[-1] > 1.2 * still[0]:
-        return f"{text} The higher the rank, the longer the iteration takes to settle."
-    return f"{text} No rank takes much longer than another to settle."
+        text += " The higher the rank, the longer the iteration takes to settle."
+    else:
+        text += " No rank takes much longer than another to settle."
+    fall = f"In the last tenth it falls by {listed([percent(share) for share in last])}"
+    if max(last) > SETTLED:
+        return f"{text} {fall}: it has not converged, and more iterations would lower it further."
+    return f"{text} {fall}: to the eye it has converged, though it is never quite at rest."
+
+
+SETTLED = 0.003
+"""A fall of the error in the last tenth of the iterations that no plot shows."""
 
 
 def how_error_falls(found: Numbers) -> str:
@@ -119,6 +162,8 @@ def how_error_falls(found: Numbers) -> str:
         f"From d = {first} to d = {last} the error goes from {number(errors[first])} to "
         f"{number(errors[last])}, {percent(errors[last] / found['norm'])} of ‖A‖."
     )
+    if len(errors) > 1:
+        text += " " + _whether_it_falls(errors)
     if bounds[first] > 0 and bounds[last] > 0:
         ratio, end = errors[first] / bounds[first], errors[last] / bounds[last]
         text += (
@@ -133,6 +178,17 @@ def how_error_falls(found: Numbers) -> str:
     text += f" W and H hold fewer numbers than A below d = mn/(m + n) = {number(even)}"
     text += f"; at d = {listed(over)} they hold more." if over else ", so at all the ranks here."
     return text
+
+
+def _whether_it_falls(errors: dict[int, float]) -> str:
+    """2f: whether each rank has a lower error than the one before."""
+    rises = [d for before, d in pairwise(sorted(errors)) if errors[d] > errors[before]]
+    if not rises:
+        return "It falls from each rank to the next, as that of the best factorization must."
+    return (
+        f"At d = {listed(rises)} it is higher than at the rank before, as that of the best "
+        "factorization cannot be: these runs have not come as far."
+    )
 
 
 def checked_on_runs(found: Numbers) -> str:

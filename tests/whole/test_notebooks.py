@@ -8,7 +8,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 STUDIES = ["01_properties", "02_images", "03_denoising"]
-NAMES = [*STUDIES, "04_sklearn"]
+NAMES = [*STUDIES, "04_sklearn", "05_which_rank"]
 SMALL = {
     "N_IMAGES": "20",
     "RANKS": "(2, 4)",

@@ -21,6 +21,7 @@ LONG = re.compile(
     r"|test_the_peak_is_within_the_plan\[(?!dense-|ratings-).*-float32\]"
     # What JAX takes long to compile, or compiles for each of many shapes.
     r"|test_errors_never_increase\[jax\]"
+    r"|test_arrays_of_other_libraries_and_their_weights_give_the_same\[jax.numpy\]"
     r"|test_factors_are_non_negative_and_zeros_stay\[jax\]"
     r"|test_packed_runs_are_single_runs\[jax-options[12]\]"
     r"|test_shuffle_takes_the_orders_that_theirs_draws\[jax-0\.001-.*\]"

@@ -231,3 +231,15 @@ def test_there_is_no_standard_error_of_one_block():
     errors = np.array([[1.0, np.nan, np.nan, np.nan]])
     with pytest.raises(ValueError, match="known of 1 of 4 blocks only; take more folds"):
         BiCrossValidation.of([2], errors)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+def test_arrays_of_other_libraries_and_their_weights_give_the_same(A, library):
+    other = pytest.importorskip(library)
+    weights = 1.0 * (np.random.default_rng(0).random(A.shape) < 0.9)
+    asarray = getattr(other, "as_tensor", None) or other.asarray
+    how = {"backend": None, "dtype": "float32", "max_iter": 20}
+    for beside in ({}, {"weights": weights}):
+        theirs = {name: asarray(x.astype("float32")) for name, x in beside.items()}
+        found = held_out(asarray(A.astype("float32")), **theirs, **how)
+        np.testing.assert_allclose(found, held_out(A, **beside, max_iter=20), rtol=1e-4)

@@ -64,7 +64,7 @@ class Seen(Around):
         The fold that each run leaves out.
     lines : pair of (R, m) and (R, n) arrays, optional
         If they see that fold alone: whether each row, and each column, is one of which they knew
-        something. Of the others nothing can be foretold.
+        something. Of the others nothing can be predicted.
     """
 
     matrix: Matrix

@@ -166,7 +166,7 @@ class RankChoice(OneStandardError):
         within, lowest = self.within, self.lowest
         if lowest == 1:
             return [
-                "No larger rank foretells better what was left out: there is no structure beyond "
+                "No larger rank predicts better what was left out: there is no structure beyond "
                 "one component, or too little data to show it."
             ]
         if within[-1] >= FAR_APART * within[0]:

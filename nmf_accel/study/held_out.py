@@ -1,6 +1,6 @@
 """Task 3: the rank that the noisy images choose without the clean ones, by cross-validation.
 
-It is not quite the rank that denoises best, since an entry that is held out is foretold without its
+It is not quite the rank that denoises best, since an entry that is held out is predicted without its
 noisy value: on 500 CryptoPunks the very same runs are nearest to the clean images at d = 160 where
 they saw the noisy ones, and at d = 100 where they did not.
 """
@@ -24,7 +24,7 @@ FOLDS = 5
 SOLVER, ITERATIONS = "hals", 50
 """Of these runs. On 500 CryptoPunks at σ = 0.1 they come as far as 1,000 iterations of ``mu``, in
 the fit to the noisy images and against the clean ones, in a small part of the time; 20 and 100
-choose the same rank. 1,000 of ``mu`` foretell no better at any rank, and from 64 components on far
+choose the same rank. 1,000 of ``mu`` predict no better at any rank, and from 64 components on far
 worse, since what few entries determine runs away (0.115 ± 0.017 at d = 64, for 0.089 ± 0.001)."""
 
 
@@ -74,5 +74,5 @@ def cross_validation_cost(settings: StudySettings, A: Floats) -> float:
 
 
 def seen(noisy: Floats) -> Floats:
-    """The rows that are not zero in all images: nothing is to be foretold of the others."""
+    """The rows that are not zero in all images: nothing is to be predicted of the others."""
     return noisy[noisy.any(axis=1)]

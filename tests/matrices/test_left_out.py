@@ -18,7 +18,7 @@ LEFT_OUT = np.array([2, 0])  # of two runs
 A = RNG.random(SHAPE) * (RNG.random(SHAPE) < 0.9)
 M = RNG.random(SHAPE) * (A > 0) * (RNG.random(SHAPE) < 0.9)
 WHERE = folds_of(np.arange(6)[:, None], np.arange(9), FOLDS)
-# What these lines have is in one fold alone: where it is left out, nothing can be foretold.
+# What these lines have is in one fold alone: where it is left out, nothing can be predicted.
 ROW, COLUMN = (WHERE == 2).sum(axis=1).argmax(), (WHERE == 0).sum(axis=0).argmax()
 for x in (A, M):
     x[ROW, WHERE[ROW] != 2] = 0
@@ -42,7 +42,7 @@ def case(request):
 
 
 def known_to(weights, where, run):
-    """What a run knows, and what it could foretell of the fold that it leaves out."""
+    """What a run knows, and what it could predict of the fold that it leaves out."""
     kept = weights * (where != LEFT_OUT[run])
     lines = (kept > 0).any(axis=1)[:, None] & (kept > 0).any(axis=0)
     return kept, weights * (where == LEFT_OUT[run]) * lines
@@ -85,7 +85,7 @@ def test_weights_without_a_fold_and_of_it_alone(case):
         here, there = known_to(weights, where, run)
         np.testing.assert_array_equal(of_run(kept, run), here)
         np.testing.assert_array_equal(of_run(rest, run), there)
-        assert (there != weights - here).any(), "some cannot be foretold"
+        assert (there != weights - here).any(), "some cannot be predicted"
         np.testing.assert_array_equal(of_run(kept.T, run), here.T)
         np.testing.assert_array_equal(of_run(rest.T, run), there.T)
     for found, part in ((kept, 0), (rest, 1)):

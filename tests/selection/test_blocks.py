@@ -161,7 +161,7 @@ def test_a_row_that_is_zero_where_it_is_factorized_is_left_out_there(A):
     assert held_out(A)[1, 0] == pytest.approx(expected, rel=1e-9)
 
 
-def test_of_several_seeds_the_fit_of_least_error_foretells(A):
+def test_of_several_seeds_the_fit_of_least_error_predicts(A):
     rows, columns = blocks_of(A.shape)[1]
     fits = [nmf(A[~rows][:, ~columns], 3, seed=seed, **FEW).error for seed in (4, 7, 9)]
     best = (4, 7, 9)[int(np.argmin(fits))]

@@ -76,7 +76,7 @@ def test_a_clear_answer():
             {1: 1.0, 2: 1.1, 3: 1.2},
             1,
             "Rank 1: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
-            "standard error of it. No larger rank foretells better what was left out: there is no "
+            "standard error of it. No larger rank predicts better what was left out: there is no "
             "structure beyond one component, or too little data to show it.",
         ),
         (

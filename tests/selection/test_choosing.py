@@ -39,6 +39,15 @@ def test_of_punks_no_more_is_claimed_than_the_errors_allow(punks):
     assert "Rank 24 is the largest that was tried, and the error may fall further" in str(choice)
 
 
+def test_without_noise_the_rank_that_is_enough_is_named():
+    """There is nothing to overfit, and larger ranks converge faster."""
+    rng = np.random.default_rng(0)
+    exact = rng.random((30, 3)) @ rng.random((3, 40))
+    choice = choose_rank(exact, range(2, 6), **HOW | {"max_iter": 500})
+    assert choice.rank > 3
+    assert "next to no noise: rank 3 leaves 0.0" in str(choice)
+
+
 def test_it_is_a_sweep_with_folds():
     choice = choose_rank(A, [3, 2], folds=4, seeds=2, **FEW)
     expected = sweep(A, [1, 2, 3], seeds=8, folds=4, keep="all", **FEW)

@@ -1,8 +1,8 @@
 """Task 3: the rank that the noisy images choose without the clean ones, by cross-validation.
 
 It is not quite the rank that denoises best, since an entry that is held out is predicted without
-its noisy value: on 500 CryptoPunks the very same runs are nearest to the clean images at d = 160 where
-they saw the noisy ones, and at d = 100 where they did not.
+its noisy value: on 500 CryptoPunks the very same runs are nearest to the clean images at d = 160
+where they saw the noisy ones, and at d = 100 where they did not.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Unfinished(ValueError):
     """A sweep of which no rank has an error of every fold yet."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RankChoice(OneStandardError):
     """The rank that was chosen, and what speaks for it. Printed, it says so in sentences.
 
@@ -119,6 +120,8 @@ class RankChoice(OneStandardError):
     def _answer(self) -> str:
         chosen, lowest = self.row(self.rank), self._lowest
         told = f"Rank {self.rank}: held-out error {with_error(chosen)}"
+        if len(self.table) == 1:
+            return f"{told}. No other rank is there, so that none is chosen."
         if self.rank == self.lowest:
             told += ", the lowest"
         else:
@@ -128,8 +131,9 @@ class RankChoice(OneStandardError):
             return f"{told}, and no other rank is within one standard error of it."
         if not others:
             return f"{told}, within one standard error of which rank {self.rank} is the smallest."
+        unnamed = [rank for rank in self.ranks if rank not in (self.rank, self.lowest)]
         return (
-            f"{told}. {ranks_told(others).capitalize()} {'is' if len(others) == 1 else 'are'} "
+            f"{told}. {ranks_told(others, unnamed).capitalize()} {'is' if len(others) == 1 else 'are'} "
             "within one standard error of the lowest too."
         )
 
@@ -147,25 +151,40 @@ class RankChoice(OneStandardError):
         return [f"Over runs, {', and '.join(told)}."]
 
     def _ends(self) -> list[str]:
-        """A winner at either end of the ranks."""
+        """A winner at either end of the ranks, or beside some that were not tried."""
         ranks, told = self.ranks, []
+        if len(ranks) == 1:
+            return []
         if self.lowest == ranks[-1]:
             told.append(
                 f"Rank {ranks[-1]} is the largest that was tried, and the error may fall further: "
                 "try larger ones."
             )
         at = ranks.index(self.rank)
+        beside = ranks[max(at - 1, 0) : at + 2]
         if ranks[:at] == [1] and self.rank > 2:
             told.append(
                 f"Rank {self.rank} is the smallest that was tried beside 1: try smaller ones."
             )
-        elif 0 < at < len(ranks) - 1 and ranks[at + 1] - ranks[at - 1] > 2:
-            told.append(f"Between ranks {ranks[at - 1]} and {ranks[at + 1]} no other was tried.")
+        elif at == 0 and self.rank > 1:
+            told.append(
+                f"Rank {self.rank} is the smallest that was tried: try smaller ones, unless so "
+                "many components are held."
+            )
+        elif beside[-1] - beside[0] >= len(beside):
+            told.append(f"Between ranks {beside[0]} and {beside[-1]} no other was tried.")
         return told
 
     def _weakness(self) -> list[str]:
         """Evidence that is too weak to choose."""
-        within, lowest = self.within, self.lowest
+        within, lowest, others = self.within, self.lowest, self.ranks[1:]
+        if not others:
+            return []
+        if lowest == 1 and others[0] > 2:  # too many components predict badly whatever the truth
+            return [
+                "No larger rank that was tried predicts better what was left out, but smaller "
+                f"ones than {others[0]} may: try them."
+            ]
         if lowest == 1:
             return [
                 "No larger rank predicts better what was left out: there is no structure beyond "
@@ -173,7 +192,7 @@ class RankChoice(OneStandardError):
             ]
         if within[-1] >= FAR_APART * within[0]:
             return [
-                f"The evidence is too weak to choose among {ranks_told(within)}: they are within "
+                f"The evidence is too weak to choose among {ranks_told(within, self.ranks)}: they are within "
                 "one standard error of the lowest."
             ]
         return []
@@ -194,7 +213,8 @@ class RankChoice(OneStandardError):
         """What is not done."""
         if not self.unfinished:
             return []
-        return [f"Of {ranks_told(self.unfinished)} not every fold has an error yet."]
+        there = sorted({*self.ranks, *self.unfinished})
+        return [f"Of {ranks_told(self.unfinished, there)} not every fold has an error yet."]
 
 
 def fold_errors(
@@ -212,10 +232,28 @@ def fold_errors(
     return np.array([np.mean(one) if one else math.nan for one in values])
 
 
-def ranks_told(ranks: list[int]) -> str:
-    """Ranks as words: ``rank 3``, ``ranks 3, 5 and 8``, ``ranks 3 to 20``."""
+def ranks_told(ranks: list[int], tried: list[int]) -> str:
+    """Some of those that were tried: ``rank 3``, ``ranks 3, 5 and 8``, ``ranks 3 to 20 and 25``.
+
+    More than four are told as stretches, in which none is missing that was tried.
+    """
     if len(ranks) == 1:
         return f"rank {ranks[0]}"
-    if len(ranks) > 4:
-        return f"ranks {ranks[0]} to {ranks[-1]}"
-    return f"ranks {', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
+    if len(ranks) <= 4:
+        return f"ranks {listed(map(str, ranks))}"
+    stretches: list[list[int]] = [[]]
+    for rank in tried:
+        if rank in ranks:
+            stretches[-1].append(rank)
+        elif stretches[-1]:
+            stretches.append([])
+    words = [
+        [f"{some[0]} to {some[-1]}"] if len(some) > 2 else map(str, some) for some in stretches
+    ]
+    return f"ranks {listed(chain.from_iterable(words))}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -99,12 +99,52 @@ def test_a_clear_answer():
             "Rank 5: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
             "standard error of it. Between ranks 2 and 9 no other was tried.",
         ),
+        (
+            {1: 3, 2: 2, 9: 1.0},
+            9,
+            "Rank 9: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
+            "standard error of it. Rank 9 is the largest that was tried, and the error may fall "
+            "further: try larger ones. Between ranks 2 and 9 no other was tried.",
+        ),
+        (
+            {3: 1.0, 4: 1.2, 5: 1.3},
+            3,
+            "Rank 3: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
+            "standard error of it. Rank 3 is the smallest that was tried: try smaller ones, unless "
+            "so many components are held.",
+        ),
+        (
+            {1: 1.0, 20: 1.2, 25: 1.3},
+            1,
+            "Rank 1: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
+            "standard error of it. Between ranks 1 and 20 no other was tried. No larger rank that "
+            "was tried predicts better what was left out, but smaller ones than 20 may: try them.",
+        ),
+        *(
+            (
+                {rank: 1.0},
+                rank,
+                f"Rank {rank}: held-out error 1.000 ± 0.010. No other rank is there, so that none "
+                "is chosen.",
+            )
+            for rank in (1, 4)
+        ),
     ],
 )
 def test_what_is_said(errors, rank, told):
     choice = choice_of(errors)
     assert choice.rank == rank
     assert str(choice) == told
+
+
+def test_no_rank_is_told_among_others_that_is_not_within_a_standard_error():
+    near, far = 1.005, 1.5
+    errors = {1: far, 2: near, 3: near, 4: near, 5: 1.0, 6: near, 7: far, 8: near, 9: near, 10: far}
+    told = str(choice_of(errors))
+    assert "Ranks 3 to 6, 8 and 9 are within one standard error of the lowest too." in told
+    assert "too weak to choose among ranks 2 to 6, 8 and 9: they are within" in told
+    told = str(choice_of({**dict.fromkeys(range(1, 8), near), 8: 1.0, 9: 2}))
+    assert "Ranks 2 to 7 are within one" in told
 
 
 def test_a_lowest_error_at_the_end_is_said_where_a_smaller_rank_is_chosen():

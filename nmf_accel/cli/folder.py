@@ -171,7 +171,7 @@ def echo_choice(choice: RankChoice, as_json: bool) -> None:
     rows = [
         [
             str(row["rank"]),
-            *(f"{row[name]:.4g}" for name in names),
+            *(_number(row[name], 4) for name in names),
             *repetition_cells(row),
             marks.get(row["rank"], ""),
         ]
@@ -240,5 +240,5 @@ def _cells(row: Row, shown: Iterable[str]) -> list[str]:
     return [str(row["rank"]), str(row["seed"]), *errors, str(row["iterations"]), seconds, because]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+def _number(value: float | None, digits: int = 6) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"

@@ -63,13 +63,13 @@ def _along_ranks(ax: Any, table: Sequence[dict[str, Any]]) -> None:
 
 def _errors(ax: Any, table: Sequence[dict[str, Any]], rank: int, lowest: int, symbol: str) -> None:
     """Errors of what was left out, and of what was seen."""
-    ranks = [row["rank"] for row in table]
     series = [
         ("held_out", "held out", BLUE, "o", "-"),
         ("in_sample", "in sample", ORANGE, "s", "--"),
     ]
     for name, label, colour, marker, line in series:
-        values, bars = ([row[key] for row in table] for key in (name, f"{name}_se"))
+        there = [row for row in table if row[name] is not None]
+        ranks, values, bars = ([row[key] for row in there] for key in ("rank", name, f"{name}_se"))
         look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4}
         ax.errorbar(ranks, values, bars, capsize=3, label=label, **look)
     best, chosen = (next(row for row in table if row["rank"] == x) for x in (lowest, rank))

@@ -25,7 +25,7 @@ FAR_APART = 2
 
 
 class Unfinished(ValueError):
-    """A sweep of which no rank has an error of every fold yet."""
+    """A sweep of which no rank has an error of every fold."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,9 +40,9 @@ class RankChoice(OneStandardError):
         One row a rank that was tried, in their order: rank, runs; held_out, the mean over folds of
         the root mean square error of what was left out, in the loss of the runs, and held_out_se,
         its standard error, the deviation of the folds divided by √folds; in_sample and
-        in_sample_se, the same of what was seen; and how far components repeat over runs (see
-        `stability`), None where factors were not kept: silhouette and cosine, of the component that
-        does so least, and repeating, how many do.
+        in_sample_se, the same of what was seen, None where a run does not say; and how far
+        components repeat over runs (see `stability`), None where factors were not kept: silhouette
+        and cosine, of the component that does so least, and repeating, how many do.
     unfinished : list of int
         Ranks of which not every fold has an error yet; they are in no row.
     """
@@ -69,9 +69,7 @@ class RankChoice(OneStandardError):
         errors = {rank: fold_errors(result.table, rank, folds) for rank in ranks}
         done = [rank for rank in ranks if np.isfinite(errors[rank]).all()]
         if not done:
-            raise Unfinished(
-                f"no rank has an error of each of the {folds} folds yet; let the sweep go on"
-            )
+            raise Unfinished(_why_none(result.table, ranks, folds))
         table = [
             {
                 "rank": rank,
@@ -132,10 +130,8 @@ class RankChoice(OneStandardError):
         if not others:
             return f"{told}, within one standard error of which rank {self.rank} is the smallest."
         unnamed = [rank for rank in self.ranks if rank not in (self.rank, self.lowest)]
-        return (
-            f"{told}. {ranks_told(others, unnamed).capitalize()} {'is' if len(others) == 1 else 'are'} "
-            "within one standard error of the lowest too."
-        )
+        them, verb = ranks_told(others, unnamed), "is" if len(others) == 1 else "are"
+        return f"{told}. {them.capitalize()} {verb} within one standard error of the lowest too."
 
     def _repeating(self) -> list[str]:
         """How far components of the rank, and of the next that was tried, repeat."""
@@ -192,8 +188,8 @@ class RankChoice(OneStandardError):
             ]
         if within[-1] >= FAR_APART * within[0]:
             return [
-                f"The evidence is too weak to choose among {ranks_told(within, self.ranks)}: they are within "
-                "one standard error of the lowest."
+                f"The evidence is too weak to choose among {ranks_told(within, self.ranks)}: they "
+                "are within one standard error of the lowest."
             ]
         return []
 
@@ -215,6 +211,18 @@ class RankChoice(OneStandardError):
             return []
         there = sorted({*self.ranks, *self.unfinished})
         return [f"Of {ranks_told(self.unfinished, there)} not every fold has an error yet."]
+
+
+def _why_none(rows: list[Row], ranks: list[int], folds: int) -> str:
+    """Why no rank has an error of every fold."""
+    none = f"no rank has an error of each of the {folds} folds"
+    run = [{row["seed"] % folds for row in rows if row["rank"] == rank} for rank in ranks]
+    if any(len(those) == folds for those in run):
+        return (
+            f"{none}, though all have run: in some nothing is left out that could be predicted, "
+            "since A is so small, or so little of it is known; pass more of it, or take fewer folds"
+        )
+    return f"{none} yet; let the sweep go on"
 
 
 def fold_errors(

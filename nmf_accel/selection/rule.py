@@ -51,7 +51,9 @@ class OneStandardError:
 
 
 def mean_of(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> Row:
-    """Their mean, and its standard error."""
+    """Their mean, and its standard error; None where one of them is no number."""
+    if not np.isfinite(errors).all():
+        return {name: None, f"{name}_se": None}
     size = float(errors.max()) or 1.0  # squares of very large ones would be no numbers
     deviation = (errors / size).std(ddof=1) / math.sqrt(len(errors)) * size
     return {name: float(errors.mean()), f"{name}_se": float(deviation)}

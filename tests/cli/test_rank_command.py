@@ -14,6 +14,7 @@ from nmf_accel import SweepResult, choose_rank
 from nmf_accel.cli import main
 from nmf_accel.selection import Agreement, agreement, repetition_by_rank
 from nmf_accel.sweeps import Store
+from nmf_accel.sweeps.here import Here
 
 FEW = {"solver": "hals", "max_iter": 20, "backend": "numpy"}
 OPTIONS = ("--solver", "hals", "--max-iter", "20", "--backend", "numpy")
@@ -93,6 +94,19 @@ def test_rows_as_json_say_which_is_chosen():
         for row in expected.table
     ]
     assert rows == said
+
+
+def test_of_a_folder_of_before_there_was_an_error_in_sample(monkeypatch):
+    def former(self, *args):
+        return {**described(self, *args), "in_sample": None}
+
+    described = Here._row
+    monkeypatch.setattr(Here, "_row", former)
+    command = ("rank", "a.npy", "--ranks", "2", "--seeds", 1, *OPTIONS)
+    line = next(x for x in run(*command).stdout.splitlines() if x.startswith("2 "))
+    assert line.split()[3:5] == ["-", "-"]
+    row = json.loads(run(*command, "--json").stdout.splitlines()[-1])
+    assert (row["in_sample"], row["in_sample_se"]) == (None, None)
 
 
 def test_a_sweep_with_folds_says_it_too_and_one_without_does_not():

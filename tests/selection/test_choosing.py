@@ -154,6 +154,12 @@ def test_where_no_rank_is_finished_there_is_no_choice():
         RankChoice.of(sweep(A, [1, 2], 3, **FEW))
 
 
+@pytest.mark.parametrize(("shape", "folds"), [((2, 3), 5), ((6, 6), 200), ((20, 1), 2)], ids=str)
+def test_where_folds_are_empty_fewer_are_to_be_taken(shape, folds):
+    with pytest.raises(Unfinished, match=r"though all have run: .* take fewer folds"):
+        choose_rank(A[: shape[0], : shape[1]], [2], folds=folds, seeds=1, **FEW)
+
+
 @pytest.mark.parametrize("keep", ["best", "none"])
 def test_without_the_factors_nothing_is_said_of_components(keep):
     choice = choose_rank(A, [2, 3], seeds=1, keep=keep, **FEW)

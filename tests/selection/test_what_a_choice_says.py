@@ -172,6 +172,18 @@ def test_a_fold_without_an_error_leaves_its_rank_out():
     assert "Of rank 3 not every fold has an error yet." in str(choice)
 
 
+def test_runs_of_before_there_was_an_error_in_sample_have_none():
+    rows = choice_of({1: 2.0, 2: 1.0, 3: 1.2}).sweep.table
+    for row in rows[:6]:
+        del row["in_sample"]
+    choice = RankChoice.of(SweepResult(rows, options={"folds": 5, **LOSS}))
+    assert [row["in_sample"] for row in choice.table] == [None, None, pytest.approx(0.1)]
+    assert [row["in_sample_se"] for row in choice.table[:2]] == [None, None]
+    drawn = {line.get_label(): line for line in choice.plot().axes[0].get_lines()}
+    assert choice.rank == 2
+    assert any(line.get_xdata().tolist() == [3] for line in drawn.values())
+
+
 def test_its_picture_marks_the_rank():
     choice = choice_of({k: 1 + abs(k - 6) / 10 for k in (*range(1, 12), 50)})
     ax, *_ = choice.plot().axes

@@ -41,17 +41,20 @@ def prepare(
         If the backend cannot run here, has no such device, or takes no matrices of its kind.
     """
     raw, weights = weighed(given)
-    if folds is not None and weights is None:
-        raw = _with_its_zeros(raw, working_dtype(raw.dtype, dtype, given.name), given.name)
-    chosen = resolve(backend, raw.stored, type(raw), device)
+    filled = folds is not None and weights is None  # zeros of a sparse one are known too
+    if filled:
+        _check_room(raw, working_dtype(raw.dtype, dtype, given.name), given.name)
+    chosen = resolve(backend, raw.stored, RawDense if filled else type(raw), device)
     with chosen.scope(raw.stored):
         _refuse_wide(raw, given.name, dtype, chosen)
         if weights is not None and not _anything(raw, weights):
             raise ValueError(f"nothing is known of {given.name}, so there is nothing to factorize")
         nothing = "so there is nothing to factorize"
         raw, mean, scale = _checked(raw, given, dtype, nothing, objective)
+        if filled:
+            raw = raw.dense()
         check_for(objective, raw, given.name, weights, given.labels)
-        if folds is not None and weights is None:
+        if filled:
             weights = raw.library.xp.ones_like(raw.stored)
         if weights is not None:
             known = _known(raw, weights, given, chosen, ("row", "column"), folds)
@@ -118,25 +121,24 @@ def _as_it_is(raw: Raw, name: str, backend: Backend, mean: float) -> Problem:
     return _problem(name, backend, backend.matrix(raw), Frame.whole(raw.shape), mean)
 
 
-def _with_its_zeros(raw: Raw, working: np.dtype[Any], name: str) -> Raw:
-    """A matrix with every entry that is known, which zeros of a sparse one are too.
+def _check_room(raw: Raw, working: np.dtype[Any], name: str) -> None:
+    """Raise unless a sparse matrix may be made dense, so that runs may leave out its zeros too.
 
     Raises
     ------
     MemoryError
-        If these, their weights and a byte for the fold of each take more than is free where it is.
+        If its entries, their weights and a byte for the fold of each take more than is free where
+        it is.
     """
-    if isinstance(raw, RawDense):
-        return raw
     (m, n), free = raw.shape, raw.library.free_memory()
-    if (need := m * n * (2 * working.itemsize + 1)) > free:
-        raise MemoryError(
-            f"folds are of all {m:,} × {n:,} entries of {name}, its zeros among them, which take "
-            f"{need:,} bytes in {working.name}, but {free:,} are free; pass fewer rows or columns, "
-            + ("dtype='float32', " if working.itemsize > 4 else "")
-            + "or zeros='missing' if zeros are not known"
-        )
-    return raw.astype(working).dense()
+    if isinstance(raw, RawDense) or (need := m * n * (2 * working.itemsize + 1)) <= free:
+        return
+    raise MemoryError(
+        f"folds are of all {m:,} × {n:,} entries of {name}, its zeros among them, which take "
+        f"{need:,} bytes in {working.name}, but {free:,} are free; pass fewer rows or columns, "
+        + ("dtype='float32', " if working.itemsize > 4 else "")
+        + "or zeros='missing' if zeros are not known"
+    )
 
 
 def _known(

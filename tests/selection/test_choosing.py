@@ -108,6 +108,16 @@ def test_zeros_of_a_sparse_matrix_are_known():
     assert choices[0].table == choices[1].table
 
 
+@pytest.mark.parametrize("size", [1e-50, 1e50])
+def test_zeros_of_a_sparse_matrix_whose_entries_are_no_numbers_of_the_dtype(size):
+    """They are brought near 1 before they are float32, as those of a dense one are."""
+    choices = [
+        choose_rank(X, [2], seeds=1, dtype="float32", **FEW)
+        for X in (A * size, csr_array(A * size))
+    ]
+    assert choices[0].table == choices[1].table
+
+
 def test_in_a_folder_it_goes_on_where_it_was_and_more_seeds_add_to_it(tmp_path, monkeypatch):
     choose_rank(A, [2], seeds=1, store=tmp_path / "a", **FEW)
     choice = choose_rank(A, [2, 3], seeds=2, store=tmp_path / "a", **FEW)

@@ -133,12 +133,13 @@ def draw(store: Store, evidence: Evidence) -> None:
 def draw_agreement(result: SweepResult, rank: int, folder: Path) -> None:
     """Write ``consensus.png`` and ``consensus.svg``: which samples go together at a rank.
 
-    Where fewer than two factorizations of it were kept, there is none.
+    Where fewer than two factorizations of it were kept, or of one sample, there is none.
     """
     two = list(islice(result.kept(rank), 2))
-    if rank == 1 or len(two) < 2:
+    n = two[0].to_arrays()[1].shape[1] if two else 0
+    if rank == 1 or len(two) < 2 or n < 2:
         return
-    samples = slice(None, None, -(-two[0].to_arrays()[1].shape[1] // MOST_SAMPLES))
+    samples = slice(None, None, -(-n // MOST_SAMPLES))
     save(agreement(result, rank, samples).plot(), folder / "consensus")
 
 

@@ -8,6 +8,7 @@ analysis", Bioinformatics 23, 2007.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,19 +125,24 @@ def agreement(result: SweepResult, rank: int, samples: Any = slice(None)) -> Agr
 
     Raises
     ------
+    KeyError
+        If there is no run of that rank.
     ValueError
-        If the factors of fewer than two runs were kept; if there are fewer than two samples, or
-        more than memory holds pairs of.
+        If the factors of fewer than two runs were kept; if `samples` are no places of some; if they
+        are fewer than two, or more than memory holds pairs of.
     nmf_accel.StoreError
         If factors that were kept are lost or damaged.
     """
     consensus, names, runs = np.zeros((0, 0)), None, 0
+    places = np.arange(0)
     for fit in result.kept(rank):
-        of_run = largest(fit)[samples]
+        of_all = largest(fit)
         if not runs:
-            _check_size(len(of_run))
-            names = None if fit.samples is None else fit.samples[samples]
-            consensus = np.zeros((len(of_run), len(of_run)))
+            places = _places(samples, len(of_all))
+            _check_size(len(places))
+            names = None if fit.samples is None else fit.samples[places]
+            consensus = np.zeros((len(places), len(places)))
+        of_run = of_all[places]
         consensus += of_run[:, None] == of_run
         runs += 1
     if runs < 2:
@@ -154,12 +160,27 @@ def largest(fit: Factorization) -> Index:
     return np.where(added.any(axis=0), added.argmax(axis=0), fit.rank)
 
 
-def _check_size(n: int) -> None:
-    """Raise unless two samples can be compared, and all pairs of n fit into memory."""
-    if n < 2:
+def _places(samples: Any, n: int) -> Index:
+    """The places of some of n samples."""
+    try:
+        places: Index = np.arange(n)[samples]
+    except IndexError:
+        places = np.zeros((0, 0), int)
+    if np.ndim(places) != 1:
         raise ValueError(
-            f"{n} sample is left of those that there are; two are needed to be compared"
+            f"samples is {reprlib.repr(samples)}; it must be a slice, places from 0 to {n - 1}, or "
+            f"a mask of {n}"
         )
+    if places.size < 2:
+        raise ValueError(
+            f"samples leaves {places.size} of {n} {'sample' if n == 1 else 'samples'}; two are "
+            "needed to be compared"
+        )
+    return places
+
+
+def _check_size(n: int) -> None:
+    """Raise unless all pairs of n samples fit into memory."""
     needed, free = BYTES_A_PAIR * n**2, get("numpy").free_memory()
     if needed > free:
         every = 1 + int((needed / free) ** 0.5)

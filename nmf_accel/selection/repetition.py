@@ -21,7 +21,7 @@ PASSES = 20
 """Most passes in which components are matched; they settle after two or three."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stability:
     """How far the components of runs of one rank repeat.
 
@@ -95,6 +95,8 @@ def stability(result: SweepResult, rank: int) -> Stability:
 
     Raises
     ------
+    KeyError
+        If there is no run of that rank.
     ValueError
         If the factors of fewer than two runs were kept.
     nmf_accel.StoreError
@@ -129,6 +131,8 @@ def repetition_by_rank(result: SweepResult) -> list[Row]:
 
 def unit_rows(X: Floats) -> Floats:
     """Rows of length 1; zeros stay zeros."""
+    size = np.abs(X).max(axis=-1, keepdims=True)  # squares of very large ones are no numbers
+    X = np.divide(X, size, out=np.zeros_like(X), where=size > 0)
     length = np.linalg.norm(X, axis=-1, keepdims=True)
     unit: Floats = np.divide(X, length, out=np.zeros_like(X), where=length > 0)
     return unit

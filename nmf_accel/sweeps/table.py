@@ -112,9 +112,12 @@ class SweepResult:
 
         Raises
         ------
+        KeyError
+            If there is no run of that rank.
         nmf_accel.StoreError
             If one was kept in a folder, and is lost or damaged there.
         """
+        self.best_row(rank)
         there = self.factorizations.keys() if self.store is None else self.store.wanted
         for seed in sorted(seed for of, seed in there if of == rank):
             yield self._kept(rank, seed, "all")

@@ -123,6 +123,14 @@ def test_folders_of_parts_of_the_ranks_are_merged():
     assert str(choose_rank(A, [2, 3], seeds=1, **FEW)) in printed
 
 
+def test_of_one_sample_nothing_is_drawn_of_samples_that_go_together():
+    np.save("one.npy", A[:, :1])
+    shared = ("sweep", "one.npy", "--ranks", "2", "--seeds", 2, "--keep", "all", *OPTIONS)
+    run(*shared, "--out", "one")
+    assert "rank 2, seed" in run("show", "one", "--rank", 2).stdout
+    assert pictures("one") == ["rank.png", "rank.svg", "sweep.png", "sweep.svg"]
+
+
 def test_before_a_rank_is_finished_show_says_nothing_of_it(tmp_path):
     run("sweep", "a.npy", "--ranks", "2", "--seeds", 3, "--folds", 5, *OPTIONS, "--out", "part")
     assert "held-out error" not in run("show", "part").stdout

@@ -5,7 +5,7 @@ import pytest
 from known_ranks import data
 
 from nmf_accel import SweepResult, nmf, sweep
-from nmf_accel.selection import Agreement, agreement
+from nmf_accel.selection import Agreement, agreement, stability
 
 pytest.importorskip("scipy")
 FEW = {"max_iter": 20, "backend": "numpy"}
@@ -133,13 +133,22 @@ def test_it_prints_its_numbers(result):
     )
 
 
+@pytest.mark.parametrize("samples", [5, "a", [0, 999], [0.5, 1], ["c0"], np.ones(3, bool), None])
+def test_samples_that_are_no_places_are_refused(samples, result):
+    with pytest.raises(ValueError, match=r"samples is .*; it must be a slice, places from 0 to "):
+        agreement(result, 3, samples)
+
+
 def test_what_is_missing_is_said(A, result):
-    with pytest.raises(ValueError, match="factors of 0 runs of rank 2 are there"):
-        agreement(result, 2)
+    for ask in (agreement, stability):
+        with pytest.raises(KeyError, match=r"no run of rank 2; there are ranks \[1, 3\]"):
+            ask(result, 2)
+    with pytest.raises(ValueError, match="factors of 0 runs of rank 3 are there"):
+        agreement(sweep(A, [3], 2, keep="none", **FEW), 3)
     for how in ({"seeds": 3}, {"seeds": 1, "keep": "all"}):
         with pytest.raises(ValueError, match="1 runs of rank 3 are there; "):
             agreement(sweep(A, [3], **how, **FEW), 3)
-    with pytest.raises(ValueError, match="1 sample is left"):
+    with pytest.raises(ValueError, match=rf"samples leaves 1 of {A.shape[1]} samples; two are"):
         agreement(result, 3, [2])
 
 

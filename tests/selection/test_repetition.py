@@ -45,6 +45,14 @@ def test_neither_order_nor_size_of_components_matters():
     np.testing.assert_allclose(found.silhouettes, 1)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e200])
+def test_nor_does_their_size_where_squares_are_no_numbers(size):
+    factors = disturbed(3, 3)
+    found, expected = Stability.of([W * size for W in factors]), Stability.of(factors)
+    np.testing.assert_allclose(found.silhouettes, expected.silhouettes)
+    assert found != expected  # which compares nothing: they hold arrays
+
+
 def test_one_component_has_no_other_to_be_like():
     assert Stability.of(disturbed(3, 1)).silhouettes.tolist() == [1]
 

@@ -26,7 +26,7 @@ import nmf_accel
 from nmf_accel import SweepResult, choose_rank, sweep
 from nmf_accel.selection import Stability, agreement, bi_cross_validation, stability
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "selection"))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from known_ranks import NOISE, SHAPE, data, rank_of
 

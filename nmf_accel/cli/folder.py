@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,15 +101,15 @@ class Evidence(NamedTuple):
 
 
 def evidence_of(result: SweepResult) -> Evidence:
-    """What a sweep says about ranks; a line where factors that it needs are lost."""
+    """What a sweep says about ranks; without components, and a line, where factors are lost."""
     try:
         if result.options.get("folds") is not None:
             with suppress(Unfinished):
                 return Evidence.of(RankChoice.of(result))
         return Evidence(None, repetition_by_rank(result))
     except StoreError as error:  # what else there is can still be shown
-        click.echo(f"Warning: rank.png is not drawn: {error}", err=True)
-        return Evidence(None, [])
+        click.echo(f"Warning: how components repeat is not shown: {error}", err=True)
+        return evidence_of(replace(result, store=None))
 
 
 def draw(store: Store, evidence: Evidence) -> None:

@@ -30,8 +30,8 @@ def rank_command(
 ) -> None:
     """Which rank? By the error of entries of SOURCE that are left out, into a folder.
 
-    Rank 1 is tried in any case. The folder is that of a sweep: the same command goes on where it
-    stopped, and `show` and `merge` take it.
+    Rank 1 is tried in any case, unless components are held. The folder is that of a sweep: the
+    same command goes on where it stopped, and `show` and `merge` take it.
     """
     data = told(source, n_images, as_json, options)
     options["about"] = about(source, data, n_images)

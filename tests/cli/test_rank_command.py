@@ -140,9 +140,21 @@ def test_before_a_rank_is_finished_show_says_nothing_of_it(tmp_path):
 def test_factors_that_are_lost_are_told_and_the_rest_is_shown(tmp_path):
     run("rank", "a.npy", "--ranks", "2", "--seeds", 1, *OPTIONS, "--out", "out")
     (tmp_path / "out" / "factors" / "rank-2-seed-3.npz").unlink()
+    (tmp_path / "out" / "rank.png").unlink()
     shown = run("show", "out")
-    assert "rank.png is not drawn: " in shown.stderr
+    assert "how components repeat is not shown: " in shown.stderr
     assert "10 runs in out" in shown.stdout
+    assert str(choose_rank(A, [2], seeds=1, keep="none", **FEW)) in shown.stdout
+    assert (tmp_path / "out" / "rank.png").exists()
+
+
+def test_of_a_sweep_without_folds_too(tmp_path):
+    command = ("sweep", "a.npy", "--ranks", "2", "--seeds", 2, "--keep", "all", *OPTIONS)
+    run(*command, "--out", "out")
+    (tmp_path / "out" / "factors" / "rank-2-seed-1.npz").unlink()
+    shown = run("show", "out")
+    assert "how components repeat is not shown: " in shown.stderr
+    assert "2 runs in out" in shown.stdout
 
 
 def test_what_cannot_be_chosen_is_refused_in_a_line():

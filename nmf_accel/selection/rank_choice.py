@@ -194,15 +194,20 @@ class RankChoice(OneStandardError):
         return []
 
     def _noiseless(self) -> list[str]:
-        """Data with next to no noise, which larger ranks meet ever better without overfitting."""
+        """Data with next to no noise, which larger ranks meet ever better without overfitting.
+
+        Where the error rises again, there is something to overfit, and small components are found.
+        """
+        if self.lowest != self.ranks[-1]:
+            return []
         first = self.table[0]["held_out"]
         enough = [row for row in self.table if row["held_out"] <= NEXT_TO_NOTHING * first]
         if not enough or enough[0]["rank"] >= self.rank:
             return []
         rank, share = enough[0]["rank"], enough[0]["held_out"] / first
         return [
-            f"But there is next to no noise: rank {rank} leaves {share:.2g} of the error of rank "
-            f"{self.ranks[0]}, and what larger ones gain is accuracy, not structure."
+            f"But rank {rank} leaves only {share:.2g} of the error of rank {self.ranks[0]}: where "
+            "there is next to no noise, what larger ones gain is accuracy, not structure."
         ]
 
     def _rest(self) -> list[str]:

@@ -45,7 +45,19 @@ def test_without_noise_the_rank_that_is_enough_is_named():
     exact = rng.random((30, 3)) @ rng.random((3, 40))
     choice = choose_rank(exact, range(2, 6), **HOW | {"max_iter": 500})
     assert choice.rank > 3
-    assert "next to no noise: rank 3 leaves 0.0" in str(choice)
+    assert "But rank 3 leaves only 0.0" in str(choice)
+
+
+def test_small_components_that_are_found_are_not_told_away():
+    """The error of rank 3 is 1/20 of that of rank 1, and it rises behind rank 6, which is right."""
+    rng = np.random.default_rng(0)
+    W, H = rng.gamma(0.5, 1, (100, 6)), rng.gamma(0.5, 1, (6, 120))
+    faint = W * [1, 1, 1, 0.05, 0.05, 0.05] @ H
+    noisy = faint + 0.003 * rng.random(faint.shape)
+    choice = choose_rank(noisy, range(1, 9), seeds=1, **HOW | {"max_iter": 300})
+    assert choice.rank == 6
+    assert choice.row(3)["held_out"] < 0.05 * choice.row(1)["held_out"]
+    assert "structure" not in str(choice)
 
 
 def test_it_is_a_sweep_with_folds():

@@ -125,6 +125,8 @@ def agreement(result: SweepResult, rank: int, samples: Any = slice(None)) -> Agr
 
     Raises
     ------
+    TypeError
+        If `result` is no SweepResult.
     KeyError
         If there is no run of that rank.
     ValueError
@@ -135,7 +137,7 @@ def agreement(result: SweepResult, rank: int, samples: Any = slice(None)) -> Agr
     """
     consensus, names, runs = np.zeros((0, 0)), None, 0
     places = np.arange(0)
-    for fit in result.kept(rank):
+    for fit in SweepResult.checked(result).kept(rank):
         of_all = largest(fit)
         if not runs:
             places = _places(samples, len(of_all))

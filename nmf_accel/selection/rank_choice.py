@@ -57,12 +57,14 @@ class RankChoice(OneStandardError):
 
         Raises
         ------
+        TypeError
+            If it is no SweepResult.
         ValueError
             If it is none with folds, or (`Unfinished`) no rank has a run of every fold.
         nmf_accel.StoreError
             If factors that were kept are lost or damaged.
         """
-        folds = result.options.get("folds")
+        folds = SweepResult.checked(result).options.get("folds")
         if folds is None:
             raise ValueError("no run of this sweep leaves anything out; sweep with folds=5")
         ranks = sorted({row["rank"] for row in result.table})

@@ -95,6 +95,8 @@ def stability(result: SweepResult, rank: int) -> Stability:
 
     Raises
     ------
+    TypeError
+        If `result` is no SweepResult.
     KeyError
         If there is no run of that rank.
     ValueError
@@ -110,7 +112,7 @@ def stability(result: SweepResult, rank: int) -> Stability:
     disturbed between the runs; here entries of it are left out, or nothing is done. Components are
     matched to the centroids by assignment (`scipy.optimize.linear_sum_assignment`).
     """
-    return Stability.of(kept.to_arrays()[0] for kept in result.kept(rank))
+    return Stability.of(kept.to_arrays()[0] for kept in SweepResult.checked(result).kept(rank))
 
 
 def repetition_of(result: SweepResult, rank: int) -> Row:

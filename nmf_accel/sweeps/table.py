@@ -58,6 +58,22 @@ class SweepResult:
         options = {name: x for name, x in store.settings.items() if name in COMMON}
         return cls(store.rows, store=store, skipped=skipped, options=options)
 
+    @classmethod
+    def checked(cls, result: Any) -> SweepResult:
+        """What is one, as it is.
+
+        Raises
+        ------
+        TypeError
+            If it is none, such as the path of its folder.
+        """
+        if isinstance(result, cls):
+            return result
+        raise TypeError(
+            f"a {type(result).__name__} is no SweepResult; SweepResult.read('rank/') reads one "
+            "from its folder, and choice.sweep is that of a RankChoice"
+        )
+
     def add(self, rows: list[Row], kept: dict[Key, Factorization], wanted: set[Key]) -> None:
         """Take in finished runs, also again; of all runs, only the `wanted` factors stay."""
         if self.store is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known_ranks import data
 
-from nmf_accel import SweepResult, nmf, sweep
+from nmf_accel import RankChoice, SweepResult, nmf, sweep
 from nmf_accel.selection import Agreement, agreement, stability
 
 pytest.importorskip("scipy")
@@ -137,6 +137,16 @@ def test_it_prints_its_numbers(result):
 def test_samples_that_are_no_places_are_refused(samples, result):
     with pytest.raises(ValueError, match=r"samples is .*; it must be a slice, places from 0 to "):
         agreement(result, 3, samples)
+
+
+@pytest.mark.parametrize(
+    "ask", [RankChoice.of, lambda x: stability(x, 3), lambda x: agreement(x, 3)]
+)
+@pytest.mark.parametrize("given", ["rank/", None, np.ones((2, 2))], ids=["path", "none", "array"])
+def test_what_is_no_sweep_is_refused(ask, given):
+    said = f"a {type(given).__name__} is no SweepResult; SweepResult.read"
+    with pytest.raises(TypeError, match=said):
+        ask(given)
 
 
 def test_what_is_missing_is_said(A, result):

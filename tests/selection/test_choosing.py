@@ -130,6 +130,16 @@ def test_zeros_of_a_sparse_matrix_whose_entries_are_no_numbers_of_the_dtype(size
     assert choices[0].table == choices[1].table
 
 
+@pytest.mark.parametrize(
+    ("dtype", "entries", "cure"), [("float64", 17, "32"), ("float32", 9, "or")]
+)
+def test_zeros_that_do_not_fit_into_memory_are_refused(dtype, entries, cure):
+    wide = csr_array(([1.0], ([0], [0])), shape=(10**6, 10**6))
+    said = rf"its zeros among them, which take {entries},000,000,000,000 bytes in {dtype}, .*{cure}"
+    with pytest.raises(MemoryError, match=said):
+        choose_rank(wide, [2], dtype=dtype, **FEW)
+
+
 def test_in_a_folder_it_goes_on_where_it_was_and_more_seeds_add_to_it(tmp_path, monkeypatch):
     choose_rank(A, [2], seeds=1, store=tmp_path / "a", **FEW)
     choice = choose_rank(A, [2, 3], seeds=2, store=tmp_path / "a", **FEW)

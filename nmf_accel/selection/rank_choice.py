@@ -121,7 +121,7 @@ class RankChoice(OneStandardError):
         chosen, lowest = self.row(self.rank), self._lowest
         told = f"Rank {self.rank}: held-out error {with_error(chosen)}"
         if len(self.table) == 1:
-            return f"{told}. No other rank is there, so that none is chosen."
+            return f"{told}. No other rank is there to compare it with."
         if self.rank == self.lowest:
             told += ", the lowest"
         else:

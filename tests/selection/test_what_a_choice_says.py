@@ -124,8 +124,8 @@ def test_a_clear_answer():
             (
                 {rank: 1.0},
                 rank,
-                f"Rank {rank}: held-out error 1.000 ± 0.010. No other rank is there, so that none "
-                "is chosen.",
+                f"Rank {rank}: held-out error 1.000 ± 0.010. No other rank is there to "
+                "compare it with.",
             )
             for rank in (1, 4)
         ),

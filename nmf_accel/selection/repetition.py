@@ -12,7 +12,7 @@ from ..sweeps import Row, SweepResult
 
 Floats = NDArray[np.float64]
 
-REPEATS = 0.71
+SURE = 0.71
 """The least mean silhouette of a cluster that was found for sure: L. Kaufman and P. Rousseeuw,
 "Finding groups in data", 1990, table 4."""
 NUMBERS = ("silhouette", "cosine", "repeating")
@@ -71,7 +71,7 @@ class Stability:
     @property
     def repeating(self) -> int:
         """How many components repeat: those with silhouettes of at least 0.71."""
-        return int((self.silhouettes >= REPEATS).sum())
+        return int((self.silhouettes >= SURE).sum())
 
     def __repr__(self) -> str:
         return (

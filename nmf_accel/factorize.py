@@ -117,8 +117,9 @@ def nmf(
         What `tol` is held against. With `extrapolate`, 'kkt' and 'descent' measure a step where it
         was tried, whether it was taken or not; 'error' needs a `check_every` of at least 2, since
         of two steps one is taken.
-    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
-        The start: random, or from the singular vectors of A.
+    init : {'random', 'sklearn', 'nndsvd', 'nndsvda', 'nndsvdar'}
+        The start: random; the random one that scikit-learn's NMF draws for A.T with
+        ``random_state=seed``; or from the singular vectors of A.
     l1_W, l2_W, l1_H, l2_H : float
         Weights of the penalties, >= 0.
     W0, H0 : (m, d) and (d, n) arrays, optional

@@ -105,6 +105,41 @@ def _draw(rng: np.random.Generator, scale: float, numbers: NDArray[Any]) -> None
         part[:] = drawn
 
 
+def sklearn_start(
+    shape: tuple[int, int], rank: int, seed: int, mean: float, dtype: Any = np.float64
+) -> Factors:
+    """The random start of scikit-learn's NMF for A.T, to the last bits (of the mean of A).
+
+    So a packed run takes the very iterations of scikit-learn's with ``random_state=seed``.
+
+    Parameters
+    ----------
+    shape, rank, mean, dtype
+        As for `random_start`.
+    seed : int
+        Of NumPy's legacy generator, which scikit-learn draws from: below 2³².
+
+    Returns
+    -------
+    W0 : (m, d) array
+    H0 : (d, n) array
+        Normal, with the signs left out, times sqrt(mean / d).
+
+    Raises
+    ------
+    ValueError
+        If that generator takes no such seed.
+    """
+    if seed >= 2**32:
+        raise ValueError(f"seed is {seed}; with init='sklearn' it must be below 2**32")
+    rng = np.random.RandomState(seed)
+    # Its components are the rows of its H, which is drawn first; our W is their transpose.
+    sides = (rank, shape[0]), (shape[1], rank)
+    drawn = (rng.standard_normal(side).astype(dtype, copy=False) for side in sides)
+    W, H = (np.abs(np.sqrt(mean / rank) * x).astype(dtype, copy=False).T for x in drawn)
+    return W, H
+
+
 def svd_start(A: Any, rank: int, seed: int, init: str) -> Factors:
     """Starting factors from the singular vectors of A (Boutsidis & Gallopoulos 2008).
 
@@ -173,12 +208,17 @@ def _random(source: Source, rank: int, seed: int) -> Factors:
     return random_start(source.shape, rank, seed, source.mean, source.dtype)
 
 
+def _as_sklearn(source: Source, rank: int, seed: int) -> Factors:
+    return sklearn_start(source.shape, rank, seed, source.mean, source.dtype)
+
+
 def _from_svd(init: str) -> Callable[[Source, int, int], Factors]:
     return lambda source, rank, seed: svd_start(source.whole(), rank, seed, init)
 
 
 INITS: dict[str, Init] = {
     "random": Init(_random),
+    "sklearn": Init(_as_sklearn),
     "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True, sees=True),
     "nndsvda": Init(_from_svd("nndsvda"), sees=True),
     "nndsvdar": Init(_from_svd("nndsvdar"), sees=True),

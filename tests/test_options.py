@@ -109,7 +109,7 @@ def test_a_choice_is_one_of_its_names(name):
         ({"solver": "cd"}, "solver is 'cd'; it must be one of mu, hals, bpp, apg, auto"),
         ({"inner": 0}, "inner is 0; it must be at least 1"),
         ({"stop": "never"}, "stop is 'never'; it must be one of error, kkt"),
-        ({"init": "svd"}, "init is 'svd'; it must be one of random, nndsvd, nndsvda, nndsvdar"),
+        ({"init": "svd"}, "init is 'svd'; it must be one of random, sklearn, nndsvd"),
     ],
 )
 def test_bad_settings(options, message, sprites):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from conftest import assert_parity
+from sklearn.decomposition import NMF
+from sklearn.decomposition._nmf import _initialize_nmf
 
-from nmf_accel import backends, nmf
+from nmf_accel import backends, nmf, sweep
 from nmf_accel.intake import Given, prepare
-from nmf_accel.starts import DRAWN_AT_ONCE, random_start, svd_start
+from nmf_accel.starts import DRAWN_AT_ONCE, random_start, sklearn_start, svd_start
 
 rng = np.random.default_rng(0)
 A = rng.random((30, 20))
@@ -86,3 +88,28 @@ def test_a_random_start_is_drawn_in_float64_and_rounded(shape, rank, dtype):
     for found, whole in zip(random_start(shape, rank, 5, 0.3, dtype), expected, strict=True):
         np.testing.assert_array_equal(found, whole.astype(dtype))
         assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_start_of_scikit_learn_is_the_one_that_it_draws(dtype):
+    X = A.T.astype(dtype)
+    H, W = _initialize_nmf(X, 5, init="random", random_state=2**31 + 7)
+    found = sklearn_start(A.shape, 5, 2**31 + 7, X.mean(), X.dtype)
+    for mine, theirs in zip(found, (W.T, H.T), strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_packed_run_from_it_is_scikit_learns_own():
+    options = {"solver": "hals", "stop": "descent", "tol": 1e-4, "check_every": 1}
+    found = sweep(A, [4], [3, 2**31], init="sklearn", keep="all", backend="numpy", **options)
+    for seed in (3, 2**31):
+        theirs = NMF(4, init="random", random_state=seed, max_iter=1000).fit(A.T)
+        run = found.factorization(4, seed)
+        assert run.n_iter == theirs.n_iter_
+        np.testing.assert_allclose(run.W, theirs.components_.T, rtol=0, atol=1e-12)
+
+
+def test_a_seed_that_their_generator_does_not_take_is_refused():
+    with pytest.raises(ValueError, match=r"seed is 4294967296; with init='sklearn' .* below 2\*\*32"):
+        nmf(A, 2, seed=2**32, init="sklearn", max_iter=1)

@@ -6,11 +6,12 @@ from .datasets import read
 from .factorize import nmf
 from .projection import project
 from .results import Factorization, Interrupted
-from .selection import RankChoice, choose_rank
+from .selection import Consensus, RankChoice, choose_rank, consensus
 from .sweeps import StoreError, SweepResult, WorkerError, Workers, sweep
 
 __all__ = [
     "BackendError",
+    "Consensus",
     "Factorization",
     "Interrupted",
     "RankChoice",
@@ -20,6 +21,7 @@ __all__ = [
     "Workers",
     "__version__",
     "choose_rank",
+    "consensus",
     "nmf",
     "project",
     "read",

@@ -1,8 +1,10 @@
-"""Which rank: an answer with its evidence, from one sweep; and what a referee may ask beside it."""
+"""Which rank, and what repeats at one: answers with their evidence; and what a referee may ask."""
 
+from .agreeing import consensus
 from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
 from .connectivity import Agreement, agreement
+from .agreement import Consensus
 from .rank_choice import RankChoice, Unfinished
 from .repetition import Stability, repetition_by_rank, stability
 
@@ -11,12 +13,14 @@ __all__ = [
     "SEEDS",
     "Agreement",
     "BiCrossValidation",
+    "Consensus",
     "RankChoice",
     "Stability",
     "Unfinished",
     "agreement",
     "bi_cross_validation",
     "choose_rank",
+    "consensus",
     "repetition_by_rank",
     "stability",
 ]

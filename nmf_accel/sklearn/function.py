@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..intake import Given
+from ..options import Options
+from ..starts import INITS
 from .arrays import checked, elsewhere, on_host, stand_in
 from .estimator import NMF
 from .fitting import fitted
@@ -51,3 +54,48 @@ def non_negative_factorization(
     model._check_params(X)
     model._check_w_h(stand_in(X), W, on_host(H), update_H=False)
     return model._project(X, H), H, 1
+
+
+def options_for(X: Any, n_components: int, *, init: str, **parameters: Any) -> Options:
+    """The options of a run of X.T that takes the very iterations of scikit-learn's.
+
+    For runs that are packed: the estimator has scikit-learn draw each start by itself.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+        Its shape and largest entry are looked at.
+    n_components : int
+    init : {'random', 'nndsvd', 'nndsvda', 'nndsvdar'}
+    **parameters
+        Those of scikit-learn's function but for `random_state`, which is the seed of a run.
+
+    Returns
+    -------
+    Options
+        Those of `nmf` and `sweep`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a parameter that there is not, or out of range; for `shuffle`, whose orders are those of
+        one run; for another `init`, or one with zeros under multiplicative updates.
+    """
+    if init not in ("random", *OF_SVD):
+        raise ValueError(f"init is {init!r}; packed runs take one of random, {', '.join(OF_SVD)}")
+    model = NMF(n_components, init=init, **parameters)
+    model._validate_params()
+    model._check_params(X)
+    if model._shuffles:
+        raise ValueError("shuffle is True, but packed runs go through components in one order")
+    options: Options = model._options(X, n_components)
+    if options.method.keeps_zeros and INITS[init].has_zeros:
+        raise ValueError(
+            f"init is {init!r}, whose zeros never leave under multiplicative updates, so that all "
+            "hangs on how each library takes what is nearly zero; take 'random'"
+        )
+    return replace(options, init=init if init in OF_SVD else "sklearn")
+
+
+OF_SVD = tuple(name for name, init in INITS.items() if init.sees)
+"""The starts that are called alike there and here."""

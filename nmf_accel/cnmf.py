@@ -105,10 +105,10 @@ def factorize(
     runs = prepared.part(worker_i, total_workers, skip_completed_runs)
     if not runs:
         return
-    X, genes = prepared.counts()
-    options = {rank: prepared.options(X, rank) for rank in {run.rank for run in runs}}
+    cells = prepared.counts()
+    options = {rank: prepared.options(cells.X, rank) for rank in {run.rank for run in runs}}
     todo = {(run.rank, run.seed): replace(options[run.rank], seed=run.seed) for run in runs}
-    problem = _problem(X, next(iter(todo.values())), dtype, backend, device)
+    problem = _problem(cells, next(iter(todo.values())), dtype, backend, device)
     packing, done = Packing(problem, memory), list[Factorization]()
     whole = sum(map(packing.cost, todo.values()))
     with problem.backend.scope(problem.A), progress_bar(whole, progress, bar_format=BAR) as bar:
@@ -117,7 +117,7 @@ def factorize(
                 key = result.rank, result.settings["seed"]
                 for run in runs:
                     if (run.rank, run.seed) == key:
-                        run.write(_host(problem, result.W), genes)
+                        run.write(_host(problem, result.W), cells.var_names.to_numpy(object))
             done += [replace(result, W=None, H=None) for result in batch]
             del batch, result  # or the next ones would be made beside them
     _tell(done)
@@ -152,7 +152,7 @@ class Run:
     def written(self) -> bool:
         """Whether its spectra are there, whole."""
         try:
-            with np.load(self.path, allow_pickle=False) as held:
+            with self.path.open("rb") as file, np.load(file) as held:
                 return len(held["data"]) == self.rank
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return False
@@ -219,15 +219,15 @@ class Prepared:
         mine = planned[worker_i::total_workers]
         return [run for run in mine if not (skip and run.written)]
 
-    def counts(self) -> tuple[Any, NDArray[Any]]:
-        """The normalized counts, cells × genes, and the names of the genes."""
+    def counts(self) -> Any:
+        """The normalized counts, cells × genes, an AnnData."""
         import anndata  # with cNMF
 
         cells = anndata.read_h5ad(self.paths["normalized_counts"])
         X = cells.X
         if is_sparse(X) and X.nnz >= DENSE_FROM * X.shape[0] * X.shape[1]:
-            X = X.toarray()
-        return X, cells.var.index.to_numpy(dtype=object)
+            cells.X = X.toarray()
+        return cells
 
     def options(self, X: Any, rank: int) -> Options:
         """Those of the runs of a rank."""
@@ -240,11 +240,13 @@ class Prepared:
         return options
 
 
-def _problem(X: Any, options: Options, dtype: Any, backend: str | None, device: Any) -> Problem:
-    """The counts, genes × cells, made ready for runs with such options."""
+def _problem(
+    cells: Any, options: Options, dtype: Any, backend: str | None, device: str | None
+) -> Problem:
+    """The counts, taken as genes × cells, made ready for runs with such options."""
     # Rows that are zero count where scikit-learn's rule for `tol` counts them.
     drop = not options.stopping.counts_zeros
-    given = Given(X.T, "the normalized counts")
+    given = Given(cells, "norm_counts")
     return prepare(given, dtype, backend, device, objective=options.objective, drop=drop)
 
 

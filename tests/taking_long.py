@@ -41,5 +41,7 @@ LONG = re.compile(
     r"|test_after_a_fault_nothing_is_lost_and_the_same_work_ends_alike\[(fit|merge|study) command\]"
     r"|test_unusual_studies_work\[options1\]"
     r"|test_a_stack_is_studied_on_the_scale_of_its_largest_value\[(u2-2|f8-5|f4-1)\]"
+    # 60 runs of 800 cells and genes by cNMF itself; 12 small ones stay.
+    r"|test_a_large_object_gives_what_cnmf_gives"
 )
 """The names of these tests."""

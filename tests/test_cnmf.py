@@ -1,14 +1,12 @@
 """`nmf_accel.cnmf.factorize` does what ``cNMF.factorize`` does, with the real package."""
 
-import contextlib
-import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cnmf_objects import prepared, simulated, their_words
 from sklearn.exceptions import ConvergenceWarning
 
 from nmf_accel import cnmf as cnmf_room
@@ -20,46 +18,11 @@ RANKS, RUNS = [3, 4], 6
 LOSSES = ["frobenius", "kullback-leibler"]
 
 
-def simulated(cells, genes, programs, depth, seed=0):
-    """Counts of cells × genes, and the programs behind them: gamma-Poisson, as of Splatter.
-
-    Genes have means of their own, which in each program some exceed; cells have sizes, and use few
-    programs. Zappia, Phipson and Oshlack, Genome Biology 18, 2017.
-    """
-    rng = np.random.default_rng(seed)
-    spectra = np.tile(rng.lognormal(0, 1, genes), (programs, 1))
-    raised = rng.random(spectra.shape) < 0.1
-    spectra[raised] *= rng.lognormal(1.5, 0.4, raised.sum())
-    spectra /= spectra.sum(axis=1, keepdims=True)
-    usage = rng.dirichlet(np.full(programs, 0.3), cells)
-    mean = rng.lognormal(np.log(depth), 0.3, cells)[:, None] * (usage @ spectra)
-    counts = rng.poisson(mean * rng.gamma(10, 0.1, mean.shape))
-    names = [f"cell{i}" for i in range(cells)], [f"gene{j}" for j in range(genes)]
-    return pd.DataFrame(counts.astype(float), *names), spectra
-
-
 @pytest.fixture(scope="module")
 def cnmf():
     import cnmf
 
     return cnmf
-
-
-@contextlib.contextmanager
-def their_words():
-    """What cNMF and the packages beneath it print and warn of is no matter of ours."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def prepared(cnmf, folder, counts, ranks=RANKS, runs=RUNS, **options):
-    """A cNMF object after its `prepare`."""
-    cnmf.save_df_to_npz(counts, folder / "counts.df.npz")
-    with their_words():
-        obj = cnmf.cNMF(str(folder), "it")
-        obj.prepare(str(folder / "counts.df.npz"), ranks, runs, seed=14, **options)
-    return obj
 
 
 def files_of(cnmf, obj):
@@ -100,7 +63,8 @@ def both(cnmf, tmp_path_factory, request):
     folders = [tmp_path_factory.mktemp(name) for name in ("theirs", "ours")]
     penalties = {"alpha_usage": 0.001, "alpha_spectra": 0.002}
     theirs, ours = (
-        prepared(cnmf, folder, counts, beta_loss=request.param, **penalties) for folder in folders
+        prepared(cnmf, folder, counts, RANKS, RUNS, beta_loss=request.param, **penalties)
+        for folder in folders
     )
     with their_words():
         theirs.factorize()
@@ -128,7 +92,7 @@ def test_what_follows_goes_on_unchanged(cnmf, both):
 def obj(cnmf, tmp_path):
     """An object that is prepared, with the counts dense, and small."""
     counts, _ = simulated(40, 30, 3, 300)
-    return prepared(cnmf, tmp_path, counts, densify=True)
+    return prepared(cnmf, tmp_path, counts, RANKS, RUNS, densify=True)
 
 
 def changed(obj, **parameters):

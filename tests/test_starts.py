@@ -111,5 +111,7 @@ def test_a_packed_run_from_it_is_scikit_learns_own():
 
 
 def test_a_seed_that_their_generator_does_not_take_is_refused():
-    with pytest.raises(ValueError, match=r"seed is 4294967296; with init='sklearn' .* below 2\*\*32"):
+    with pytest.raises(
+        ValueError, match=r"seed is 4294967296; with init='sklearn' .* below 2\*\*32"
+    ):
         nmf(A, 2, seed=2**32, init="sklearn", max_iter=1)

@@ -156,6 +156,21 @@ def test_what_is_done_when_it_is_interrupted_stays(cnmf, obj, monkeypatch):
     assert {path.name.rpartition(".k_")[0] for path in paths} == {"it.spectra"}
 
 
+def test_a_gene_without_counts_counts_for_tol_as_in_cnmf(cnmf, obj):
+    """Its spectra fall at once, by what scikit-learn's first violation is larger."""
+    import anndata
+
+    cells = anndata.read_h5ad(obj.paths["normalized_counts"])
+    cells.X[:, 3] = 0
+    cells.write_h5ad(obj.paths["normalized_counts"])
+    with their_words():
+        obj.factorize()
+    expected = spectra_of(cnmf, obj)
+    factorize(obj)
+    for mine, theirs in zip(spectra_of(cnmf, obj), expected, strict=True):
+        pd.testing.assert_frame_equal(mine, theirs, rtol=0, atol=1e-11)
+
+
 def test_a_sparse_matrix_with_few_entries_stays_sparse(cnmf, tmp_path):
     counts, _ = simulated(60, 200, 3, 15)
     counts = counts.loc[:, counts.any()]

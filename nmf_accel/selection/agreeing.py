@@ -23,7 +23,8 @@ def consensus(
 
     The components of all runs, of length one, are put together; those that lie alone are left out;
     the others are clustered by k-means, and the medians of the clusters are the programs. Their
-    usage is then fitted to A, with the loss of the runs.
+    usage is then fitted to A, with the loss of the runs, but without their penalties: how much
+    those weigh hangs on the size of the programs, which is another one.
 
     Parameters
     ----------

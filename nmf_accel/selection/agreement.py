@@ -26,8 +26,6 @@ NEIGHBORHOOD = Option(
 )
 OF_A = ("missing", "weights", "zeros", "unknown", "dtype", "backend", "device")
 """What says what A is, and where it is computed with: a refit needs it too."""
-REFITTED = ("loss", "l1_H", "l2_H")
-"""The options of the runs that say what their usage minimizes."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,15 +243,15 @@ def _refitted(
     A: Any, medians: Floats, like: Factorization, found: SweepResult, how: dict[str, Any]
 ) -> tuple[Factorization, NDArray[np.intp]]:
     """The factorization of A by these programs, and their order: that of most usage first."""
-    options = {name: found.options[name] for name in REFITTED}
+    # Without their penalties, whose weight would be another: programs have another size.
+    loss = found.options["loss"]
     # A Factorization, for it has the names of the rows: A may have them in another order.
     held = replace(like, W=medians.T, components=None)
-    penalties = {name.removesuffix("_H"): x for name, x in options.items()}
-    _, H = replace(held, H=project(A, held, **penalties, **how)).to_arrays()
+    _, H = replace(held, H=project(A, held, loss=loss, **how)).to_arrays()
     order = np.argsort(-shares(H), kind="stable")
     held = replace(held, W=medians[order].T)
     # One step, which from there moves next to nothing, for all that a result has beside factors.
-    result = nmf(A, len(medians), W_fixed=held, H0=H[order], max_iter=1, **options, **how)
+    result = nmf(A, len(medians), W_fixed=held, H0=H[order], max_iter=1, loss=loss, **how)
     return replace(result, H0=None), order
 
 

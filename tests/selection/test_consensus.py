@@ -160,6 +160,17 @@ def test_what_a_sweep_takes_it_takes(found, kind):
         assert result.usage.index.tolist() == A.columns.tolist()
 
 
+def test_usage_is_fitted_in_the_loss_of_the_runs_without_their_penalties():
+    how = {"loss": "kullback-leibler", "l1_H": 100.0, "max_iter": 60, "backend": "numpy"}
+    result = consensus(A, RANK, 4, **how)
+    W, H = result.factorization.to_arrays()
+    expected = project(A.to_numpy(), W, loss="kullback-leibler")
+    np.testing.assert_allclose(H, expected, rtol=1e-2, atol=1e-3 * H.max())
+    other = project(A.to_numpy(), W)
+    assert np.linalg.norm(H - other) > 0.02 * np.linalg.norm(other)
+    assert result.factorization.settings["l1_H"] == 100
+
+
 def test_rank_one():
     result = consensus(A, 1, 5, **FAST)
     assert result.silhouette is None

@@ -28,8 +28,12 @@ from .sklearn import options_for
 from .sweeps import Packing
 
 LOSSES = ("frobenius", "kullback-leibler")
-DENSE_FROM = 0.2
-"""The part of entries that are not zero from which iterations take less time on a dense matrix."""
+DENSE_FROM = 0.25
+"""The part of entries that are not zero from which an iteration takes less time on a dense matrix.
+
+Measured on a CPU, 800 × 800 and 2,000 × 3,000, both losses: sparse, it takes 0.75 to 0.96 of the
+time where 20 % are not zero, 1.05 to 1.38 where 30 % are.
+"""
 
 
 def factorize(
@@ -91,7 +95,7 @@ def factorize(
 
     Notes
     -----
-    A sparse matrix of which a fifth or more of the entries is not zero is made dense, which takes
+    A sparse matrix of which a quarter or more of the entries is not zero is made dense, which takes
     less time. With ``init="nndsvd"`` the singular vectors are ours, and those of scikit-learn are
     as inexact as a randomized decomposition is; so are the spectra that come of them.
 
@@ -106,18 +110,20 @@ def factorize(
     if not runs:
         return
     cells = prepared.counts()
+    genes = cells.var_names.to_numpy(object)
     options = {rank: prepared.options(cells.X, rank) for rank in {run.rank for run in runs}}
-    todo = {(run.rank, run.seed): replace(options[run.rank], seed=run.seed) for run in runs}
-    problem = _problem(cells, next(iter(todo.values())), dtype, backend, device)
+    # A seed that was drawn twice is a run that is written twice.
+    todo = {run.key: replace(options[run.rank], seed=run.seed) for run in runs}
+    problem = _problem(cells, options[runs[0].rank], dtype, backend, device)
     packing, done = Packing(problem, memory), list[Factorization]()
     whole = sum(map(packing.cost, todo.values()))
     with problem.backend.scope(problem.A), progress_bar(whole, progress, bar_format=BAR) as bar:
         for batch in packing.run(list(todo.values()), bar):
             for result in batch:
-                key = result.rank, result.settings["seed"]
+                key, spectra = (result.rank, result.settings["seed"]), _host(problem, result.W)
                 for run in runs:
-                    if (run.rank, run.seed) == key:
-                        run.write(_host(problem, result.W), cells.var_names.to_numpy(object))
+                    if run.key == key:
+                        run.write(spectra, genes)
             done += [replace(result, W=None, H=None) for result in batch]
             del batch, result  # or the next ones would be made beside them
     _tell(done)
@@ -147,6 +153,11 @@ class Run:
         index = np.arange(1, self.rank + 1)
         with atomic_write(self.path) as file:
             np.savez_compressed(file, data=spectra, index=index, columns=genes)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What its numbers hang on."""
+        return self.rank, self.seed
 
     @property
     def written(self) -> bool:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 # Read when scipy is imported: without it, scikit-learn skips its checks of the array API.
@@ -176,6 +177,15 @@ def torch():
     import torch
 
     return torch
+
+
+@pytest.fixture(scope="session")
+def cnmf():
+    """The package ``cnmf``, where it is installed; imported late, for that takes seconds."""
+    require_or_skip("cnmf", find_spec("cnmf") is not None, "pip install cnmf")
+    import cnmf
+
+    return cnmf
 
 
 @pytest.fixture

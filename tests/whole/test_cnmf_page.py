@@ -1,5 +1,6 @@
 """What ``docs/cnmf.md`` shows can be typed, in small."""
 
+import json
 import re
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def in_small(block):
     return block
 
 
+def test_its_times_are_those_that_were_measured():
+    *_, newest = sorted((PAGE.parents[1] / "bench" / "results").glob("cnmf-*.json"))
+    measured = json.loads(newest.read_text())
+    for loss in ("frobenius", "kullback-leibler"):
+        found = measured[loss]["seconds"]
+        times = [f"{found['median'][way]:.1f} s" for way in ("cNMF", "float64", "float32")]
+        faster = [f" ({found['faster'][way]:.0f} times faster)" for way in ("float64", "float32")]
+        cells = [loss, str(measured[loss]["runs"]), *map(str.__add__, times, ["", *faster])]
+        assert f"| {' | '.join(cells)} |" in PAGE.read_text()
+
+
 @pytest.fixture
 def _data(tmp_path, monkeypatch):
     """The files that the page reads, in the working directory."""
@@ -36,7 +48,7 @@ def _data(tmp_path, monkeypatch):
     anndata.AnnData(counts / counts.std()).write_h5ad("normalized.h5ad")
 
 
-@pytest.mark.usefixtures("_data")
+@pytest.mark.usefixtures("_data", "cnmf")
 def test_the_lines_with_cnmf():
     with_cnmf, *_ = BLOCKS
     with their_words():

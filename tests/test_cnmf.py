@@ -235,7 +235,7 @@ def test_a_large_object_gives_what_cnmf_gives(cnmf, tmp_path):
     with their_words():
         theirs.factorize()
     expected, wanted = selected(cnmf, theirs), programs(cnmf, theirs, 6)
-    assert least_correlation(wanted * counts.std().to_numpy(), truth) >= 0.99
+    assert least_correlation(wanted * counts.std().to_numpy(), truth) >= 0.97
     for dtype in ("float64", "float32"):
         with pytest.warns(ConvergenceWarning, match="of 60 runs ended after max_iter = 1000"):
             factorize(ours, dtype=dtype)
@@ -243,7 +243,6 @@ def test_a_large_object_gives_what_cnmf_gives(cnmf, tmp_path):
         Path(ours.paths["local_density_cache"] % 6).unlink()  # cNMF would take it again
         np.testing.assert_allclose(table, expected, rtol=0.01)
         assert least_correlation(found, wanted) >= 0.999
-        print(dtype, np.abs(table / expected - 1).max(), least_correlation(found, wanted))
 
 
 def test_a_seed_that_was_drawn_twice_is_written_twice(cnmf, obj):

@@ -4,7 +4,7 @@ from .agreeing import consensus
 from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
 from .connectivity import Agreement, agreement
-from .agreement import Consensus
+from .programs import Consensus
 from .rank_choice import RankChoice, Unfinished
 from .repetition import Stability, repetition_by_rank, stability
 

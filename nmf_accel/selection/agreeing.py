@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..sweeps import planned_runs, sweep
-from .agreement import NEIGHBORHOOD, OF_A, THRESHOLD, Consensus, checked
+from .programs import NEIGHBORHOOD, OF_A, THRESHOLD, Consensus, checked
 from .spectra import neighbours
 
 

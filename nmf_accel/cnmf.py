@@ -27,7 +27,6 @@ from .results import Factorization
 from .sklearn import options_for
 from .sweeps import Packing
 
-LOSSES = ("frobenius", "kullback-leibler")
 DENSE_FROM = 0.25
 """The part of entries that are not zero from which an iteration takes less time on a dense matrix.
 
@@ -243,10 +242,10 @@ class Prepared:
     def options(self, X: Any, rank: int) -> Options:
         """Those of the runs of a rank."""
         options: Options = options_for(X, rank, **self.parameters)
-        if options.loss not in LOSSES:
+        if not options.objective.takes_sparse:  # as the counts of cNMF are
             raise ValueError(
                 f"beta_loss is {self.parameters['beta_loss']!r}, but runs are packed with "
-                f"{' or '.join(LOSSES)}; take obj.factorize()"
+                "'frobenius' or 'kullback-leibler'; take obj.factorize()"
             )
         return options
 

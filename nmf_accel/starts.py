@@ -47,11 +47,14 @@ class Init:
         Whether it leaves zeros in W0 and H0.
     sees : bool
         Whether it looks at the entries of A, and not at their mean alone.
+    theirs : str, optional
+        What scikit-learn calls it, where it has one that is the same for A.T.
     """
 
     draw: Callable[[Source, int, int], Factors]
     has_zeros: bool = False
     sees: bool = False
+    theirs: str | None = None
 
 
 FILLS: dict[str, Callable[[np.random.Generator, int], Any]] = {
@@ -218,9 +221,9 @@ def _from_svd(init: str) -> Callable[[Source, int, int], Factors]:
 
 INITS: dict[str, Init] = {
     "random": Init(_random),
-    "sklearn": Init(_as_sklearn),
-    "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True, sees=True),
-    "nndsvda": Init(_from_svd("nndsvda"), sees=True),
-    "nndsvdar": Init(_from_svd("nndsvdar"), sees=True),
+    "sklearn": Init(_as_sklearn, theirs="random"),
+    "nndsvd": Init(_from_svd("nndsvd"), has_zeros=True, sees=True, theirs="nndsvd"),
+    "nndsvda": Init(_from_svd("nndsvda"), sees=True, theirs="nndsvda"),
+    "nndsvdar": Init(_from_svd("nndsvdar"), sees=True, theirs="nndsvdar"),
 }
 """What `init` may be; a new start is a line here."""

@@ -81,21 +81,18 @@ def options_for(X: Any, n_components: int, *, init: str, **parameters: Any) -> O
         For a parameter that there is not, or out of range; for `shuffle`, whose orders are those of
         one run; for another `init`, or one with zeros under multiplicative updates.
     """
-    if init not in ("random", *OF_SVD):
-        raise ValueError(f"init is {init!r}; packed runs take one of random, {', '.join(OF_SVD)}")
+    ours = {start.theirs: name for name, start in INITS.items() if start.theirs}
+    if init not in ours:
+        raise ValueError(f"init is {init!r}; packed runs take one of {', '.join(ours)}")
     model = NMF(n_components, init=init, **parameters)
     model._validate_params()
     model._check_params(X)
     if model._shuffles:
         raise ValueError("shuffle is True, but packed runs go through components in one order")
-    options: Options = model._options(X, n_components)
-    if options.method.keeps_zeros and INITS[init].has_zeros:
+    options: Options = replace(model._options(X, n_components), init=ours[init])
+    if options.method.keeps_zeros and INITS[options.init].has_zeros:
         raise ValueError(
             f"init is {init!r}, whose zeros never leave under multiplicative updates, so that all "
             "hangs on how each library takes what is nearly zero; take 'random'"
         )
-    return replace(options, init=init if init in OF_SVD else "sklearn")
-
-
-OF_SVD = tuple(name for name, init in INITS.items() if init.sees)
-"""The starts that are called alike there and here."""
+    return options

@@ -115,7 +115,7 @@ def evidence_of(result: SweepResult) -> Evidence:
 def draw(store: Store, evidence: Evidence) -> None:
     """Write ``sweep.png`` and ``sweep.svg`` into a sweep's folder, once there are runs.
 
-    So is what it says about ranks: ``rank.png``, and ``consensus.png`` at the rank it speaks for.
+    So is what it says about ranks: ``rank.png``, and ``consensus-RANK.png`` of that which it names.
     """
     from .. import plots  # late: matplotlib is slow to import
 
@@ -132,16 +132,20 @@ def draw(store: Store, evidence: Evidence) -> None:
 
 
 def draw_agreement(result: SweepResult, rank: int, folder: Path) -> None:
-    """Write ``consensus.png`` and ``consensus.svg``: which samples go together at a rank.
+    """Write ``consensus-RANK.png`` and ``.svg``: which samples go together at a rank.
 
     Where fewer than two factorizations of it were kept, or of one sample, there is none.
     """
-    two = list(islice(result.kept(rank), 2))
-    n = two[0].to_arrays()[1].shape[1] if two else 0
-    if rank == 1 or len(two) < 2 or n < 2:
+    try:
+        two = list(islice(result.kept(rank), 2))
+        n = two[0].to_arrays()[1].shape[1] if two else 0
+        if rank == 1 or len(two) < 2 or n < 2:
+            return
+        together = agreement(result, rank, slice(None, None, -(-n // MOST_SAMPLES)))
+    except StoreError as error:  # what else there is can still be shown
+        click.echo(f"Warning: which samples go together is not drawn: {error}", err=True)
         return
-    samples = slice(None, None, -(-n // MOST_SAMPLES))
-    save(agreement(result, rank, samples).plot(), folder / "consensus")
+    save(together.plot(), folder / f"consensus-{rank}")
 
 
 def save(figure: Any, path: Path) -> None:

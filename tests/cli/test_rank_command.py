@@ -46,7 +46,7 @@ def test_it_says_draws_and_keeps_what_choose_rank_finds(tmp_path):
         f"{expected.row(expected.rank)['held_out']:.4g}",
     ]
     assert "50 runs in out; rank.png shows what they say" in printed
-    names = ["consensus"] * (expected.rank > 1) + ["rank", "sweep"]
+    names = [f"consensus-{expected.rank}"] * (expected.rank > 1) + ["rank", "sweep"]
     assert pictures("out") == [f"{name}.{ending}" for name in names for ending in ("png", "svg")]
     store = Store.read("out")
     assert (store.settings["keep"], store.settings["folds"]) == ("all", 5)
@@ -76,7 +76,7 @@ def test_show_draws_what_a_sweep_without_folds_says_of_components_and_samples(mo
     monkeypatch.setattr("nmf_accel.cli.folder.MOST_SAMPLES", 15)
     monkeypatch.setattr(Agreement, "plot", lambda self: drawn.append(self) or Figure())
     run("show", "all", "--rank", 3)
-    assert pictures("all")[:2] == ["consensus.png", "consensus.svg"]
+    assert pictures("all")[:2] == ["consensus-3.png", "consensus-3.svg"]
     expected = agreement(SweepResult.read("all"), 3, slice(None, None, 3))
     np.testing.assert_array_equal(drawn[0].consensus, expected.consensus)
     printed = run(*command, "--out", "best").stdout
@@ -146,6 +146,11 @@ def test_factors_that_are_lost_are_told_and_the_rest_is_shown(tmp_path):
     assert "10 runs in out" in shown.stdout
     assert str(choose_rank(A, [2], seeds=1, keep="none", **FEW)) in shown.stdout
     assert (tmp_path / "out" / "rank.png").exists()
+    best = SweepResult.read("out").best_row(2)["seed"]
+    (tmp_path / "out" / "factors" / f"rank-2-seed-{(best + 1) % 5}.npz").write_bytes(b"PK")
+    listed = run("show", "out", "--rank", 2)
+    assert "which samples go together is not drawn: " in listed.stderr
+    assert f"rank 2, seed {best}: largest" in listed.stdout
 
 
 def test_of_a_sweep_without_folds_too(tmp_path):

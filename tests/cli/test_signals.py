@@ -48,7 +48,7 @@ WORK = {
     "fit": ("fit.nmf", FIT, "terminated"),
     "sweep": ("sweep.sweep", SWEEP, "terminated"),
     "bench": ("bench.compare", ["bench", "a.npy", "--rank", "2"], "nothing was measured"),
-    "merge": ("sweep.merge", ["merge", "x", "--out", "y"], "terminated"),
+    "merge": ("folder.merge", ["merge", "x", "--out", "y"], "terminated"),
     "backends": ("machine.resolve", ["backends"], "terminated"),
 }
 

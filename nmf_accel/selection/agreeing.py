@@ -53,8 +53,8 @@ def consensus(
     Raises
     ------
     ValueError, TypeError
-        As for `sweep`; if there are too few seeds to have neighbours, or too few components are
-        left to make so many programs.
+        As for `sweep`; for `keep` and `H_fixed`; if there are too few seeds to have neighbours, or
+        too few components are left to make so many programs.
     ImportError
         If scikit-learn is not installed.
     nmf_accel.BackendError, nmf_accel.StoreError, nmf_accel.WorkerError, Interrupted
@@ -91,6 +91,8 @@ def consensus(
         raise ValueError(
             "H_fixed holds usage, which a consensus fits anew; leave it out, or hold W_fixed"
         )
+    if "keep" in how:
+        raise TypeError("consensus() takes no keep, for it needs the factors of all runs")
     chosen = [run.seed for run in planned_runs([rank], seeds, {})]
     neighbours(local_neighborhood_size, len(chosen))  # before all is computed
     found = sweep(A, [rank], chosen, keep="all", **how)

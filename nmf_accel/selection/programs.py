@@ -26,6 +26,7 @@ NEIGHBORHOOD = Option(
 )
 OF_A = ("missing", "weights", "zeros", "unknown", "dtype", "backend", "device")
 """What says what A is, and where it is computed with: a refit needs it too."""
+PASS_THAT = "pass that one, with what was said of it: missing, weights, zeros, unknown"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +84,8 @@ class Consensus:
         KeyError
             If the sweep has no such rank, or its factors were not kept.
         ValueError, TypeError, ImportError
-            As for `consensus`; if the folder is that of another A.
+            As for `consensus`; if the sweep is that of another A, or more or less was said of it:
+            surely so if the sweep has a folder, else where the norm of A shows it.
         """
         limits = checked(density_threshold, local_neighborhood_size)
         if unknown := how.keys() - set(OF_A):
@@ -100,6 +102,7 @@ class Consensus:
         medians, labels, silhouettes = spectra.clusters(density < density_threshold)
         like = found.factorization(rank, seeds[0])
         result, order = _refitted(A, medians, like, found, how)
+        _must_be_as_large(result, like)
         told = {"runs": len(seeds), **limits, "left_out": int(np.sum(labels < 0))}
         result = replace(
             result,
@@ -211,9 +214,15 @@ def _must_be_of(A: Any, found: SweepResult, how: dict[str, Any]) -> None:
         return
     said = {name: x for name, x in how.items() if name in {field.name for field in fields(Given)}}
     if Given(A, **said).fingerprint != found.store.settings["data"]:
+        raise ValueError(f"A is not the matrix of the sweep in {found.store.path}; {PASS_THAT}")
+
+
+def _must_be_as_large(result: Factorization, like: Factorization) -> None:
+    """Raise if a run saw another norm of A than the refit did: that needs no folder to be seen."""
+    if not np.isclose(result.norm, like.norm, rtol=1e-4, atol=0):  # in float32 it differs by 1e-8
         raise ValueError(
-            f"A is not the matrix of the sweep in {found.store.path}; pass that one, with what was "
-            "said of it: missing, weights, zeros, unknown"
+            f"A is not the matrix of the sweep, whose norm is {like.norm:.6g} and not "
+            f"{result.norm:.6g}; {PASS_THAT}"
         )
 
 

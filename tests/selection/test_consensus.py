@@ -121,6 +121,15 @@ def test_a_sweep_in_a_folder_serves(found, tmp_path):
         Consensus.of(A + 1, stored, RANK)
 
 
+def test_another_matrix_is_refused_also_where_the_sweep_has_no_folder(found):
+    weights = np.where(HOLES, 0.5, 1.0)
+    weighed = sweep(A, [RANK], 6, keep="all", weights=weights, **FAST)
+    Consensus.of(A, weighed, RANK, weights=weights)
+    for given, runs in ((A, weighed), (A.iloc[:, :150], found.sweep)):
+        with pytest.raises(ValueError, match=r"whose norm is \S+ and not \S+; pass that one, with"):
+            Consensus.of(given, runs, RANK)
+
+
 def test_rows_in_another_order_are_found_by_their_names(found):
     turned = A.iloc[::-1]
     with pytest.warns(UserWarning, match="order"):
@@ -265,6 +274,8 @@ def test_what_a_sweep_has_not(found):
         TypeError, match=r"unexpected keyword argument 'loss'; it takes density_thr"
     ):
         Consensus.of(A, found.sweep, RANK, loss="frobenius")
+    with pytest.raises(TypeError, match=r"consensus\(\) takes no keep, for it needs"):
+        consensus(A, RANK, SEEDS, keep="best")
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):

@@ -76,6 +76,7 @@ def test_every_figure_is_there_and_plots_are_there_twice(out):
         [f"{name}.png" for name in PLOTS + PICTURES] + [f"{name}.svg" for name in PLOTS]
     )
     page = (out / "report.html").read_text()
+    assert "The two need not agree" in page
     assert page.count("<img ") == len(PLOTS + PICTURES)
     assert page.count("<figure>") == page.count("<figcaption>")
 

@@ -146,6 +146,17 @@ def test_what_is_lost_without_the_clean_images():
     assert denoising.without_clean_images(single) == "Rank 2."
 
 
+def test_why_cross_validation_may_choose_another_rank_hangs_on_ranks_and_noise():
+    said = denoising.why_they_may_differ(noisy(TURNS))
+    assert said.startswith("The two need not agree")
+    assert "so that the noise is in its error" in said
+    without = denoising.why_they_may_differ(noisy(TURNS, noise=0))
+    assert without == said[: len(without)]
+    assert "the noise" not in without
+    one = {**noisy(TURNS), "clean_error_by_rank": {4: 1.0}}
+    assert denoising.why_they_may_differ(one) == "With a single rank neither has a choice."
+
+
 def test_where_nothing_could_be_held_out_that_is_said():
     found = {**noisy(TURNS), "cross_validation": None}
     assert "so few that a part of them is empty" in denoising.without_clean_images(found)

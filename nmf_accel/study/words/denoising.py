@@ -129,6 +129,25 @@ def without_clean_images(found: Numbers) -> str:
     )
 
 
+def why_they_may_differ(found: Numbers) -> str:
+    """3c: why cross-validation may choose another rank than the clean images do."""
+    if len(found["clean_error_by_rank"]) == 1:
+        return "With a single rank neither has a choice."
+    text = (
+        "The two need not agree. Denoising an entry may use the noisy entry itself, and all the "
+        "others; cross-validation has only four fifths of the others. It asks how many components "
+        "predict best what was not seen, which may be fewer than denoise best what was."
+    )
+    if found["noise_norm"] == 0:
+        return text
+    return (
+        f"{text} It counts against noisy entries, so that the noise is in its error at every rank; "
+        "and this noise is no plain sum: clipping moves the mean of bright and of dark colours, so "
+        "that what predicts the noisy images best is not quite the clean ones, and entries where A "
+        "is zero carry no noise at all."
+    )
+
+
 def other_measures(found: Numbers) -> str:
     """3c: whether PSNR and SSIM choose the rank that the norm chooses."""
     parts, others = [], []

@@ -93,7 +93,7 @@ class Consensus:
                 f"Consensus.of() got an unexpected keyword argument {min(unknown)!r}; it takes "
                 f"{', '.join(limits)}, {', '.join(OF_A)}"
             )
-        _must_be_of(A, found, how)
+        _must_be_of(A, SweepResult.checked(found), how)
         found.best_row(rank)  # says which ranks there are
         seeds = [row["seed"] for row in found.table if row["rank"] == rank]
         neighbours(local_neighborhood_size, len(seeds))

@@ -267,12 +267,12 @@ def test_components_that_have_nothing_in_common():
 def test_what_a_sweep_has_not(found):
     with pytest.raises(KeyError, match=r"no run of rank 5; there are ranks \[4\]"):
         Consensus.of(A, found.sweep, 5)
+    with pytest.raises(TypeError, match=r"SweepResult\.read"):
+        Consensus.of(A, "runs", RANK)
     bare = sweep(A, [RANK], 4, max_iter=5)
     with pytest.raises(KeyError, match="sweep with keep='all'"):
         Consensus.of(A, bare, RANK)
-    with pytest.raises(
-        TypeError, match=r"unexpected keyword argument 'loss'; it takes density_thr"
-    ):
+    with pytest.raises(TypeError, match=r"keyword argument 'loss'; it takes density_thr"):
         Consensus.of(A, found.sweep, RANK, loss="frobenius")
     with pytest.raises(TypeError, match=r"consensus\(\) takes no keep, for it needs"):
         consensus(A, RANK, SEEDS, keep="best")

@@ -116,6 +116,7 @@ def factorize(
     # A seed that was drawn twice is a run that is written twice.
     todo = {run.key: replace(options[run.rank], seed=run.seed) for run in runs}
     problem = _problem(cells, options[runs[0].rank], dtype, backend, device)
+    del cells  # or they would be held in float64, sparse too, beside what is computed with
     packing, done = Packing(problem, memory), list[Factorization]()
     whole = sum(map(packing.cost, todo.values()))
     with problem.backend.scope(problem.A), progress_bar(whole, progress, bar_format=BAR) as bar:

@@ -1,5 +1,7 @@
 """`nmf_accel.cnmf.factorize` does what ``cNMF.factorize`` does, with the real package."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +245,28 @@ def test_a_large_object_gives_what_cnmf_gives(cnmf, tmp_path):
         Path(ours.paths["local_density_cache"] % 6).unlink()  # cNMF would take it again
         np.testing.assert_allclose(table, expected, rtol=0.01)
         assert least_correlation(found, wanted) >= 0.999
+
+
+def test_counts_are_held_once_while_it_runs(obj, monkeypatch):
+    """And not in float64 beside the float32 that is computed with."""
+    held, alive = [], []
+    counts, written = cnmf_room.Prepared.counts, cnmf_room.Run.write
+
+    def counted(prepared):
+        cells = counts(prepared)
+        held[:] = [weakref.ref(cells), weakref.ref(cells.X)]
+        return cells
+
+    def write(run, *args):
+        gc.collect()
+        alive.extend(ref() is not None for ref in held)
+        written(run, *args)
+
+    monkeypatch.setattr(cnmf_room.Prepared, "counts", counted)
+    monkeypatch.setattr(cnmf_room.Run, "write", write)
+    factorize(obj, dtype="float32")
+    assert len(alive) == 2 * len(RANKS) * RUNS
+    assert not any(alive)
 
 
 def test_a_seed_that_was_drawn_twice_is_written_twice(cnmf, obj):

@@ -192,7 +192,8 @@ def beside_printed(found: Numbers) -> str:
         f"printed factors {printed['error']:.4f}."
     )
     if found["error"] > found["svd_error"] * (1 + 1e-6):
-        return f"{text} The truncated SVD has {found['svd_error']:.4f}, which is less."
+        above = percent(found["error"] / found["svd_error"] - 1)
+        return f"{text} Ours is {above} above that of the truncated SVD, the least of rank 2."
     return (
         f"{text} It is that of the truncated SVD: no matrix of rank 2 comes nearer, and WH is the "
         "only one that comes so near. W and H are not unique: scaled alike, ours and the printed "

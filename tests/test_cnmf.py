@@ -1,6 +1,7 @@
 """`nmf_accel.cnmf.factorize` does what ``cNMF.factorize`` does, with the real package."""
 
 import gc
+import warnings
 import weakref
 from pathlib import Path
 
@@ -111,12 +112,13 @@ def test_workers_do_the_parts_that_cnmfs_do(cnmf, obj):
 def test_what_is_complete_is_left_alone_and_what_is_damaged_done_again(cnmf, obj):
     factorize(obj)
     before = spectra_of(cnmf, obj)
-    gone, cut, kept, *_ = paths = files_of(cnmf, obj)
+    gone, cut, kept, *_, other = paths = files_of(cnmf, obj)
     gone.unlink()
     cut.write_bytes(cut.read_bytes()[:300])
-    times = [path.stat().st_mtime_ns for path in paths[2:]]
+    other.write_bytes(kept.read_bytes())  # that of another rank
+    times = [path.stat().st_mtime_ns for path in paths[2:-1]]
     factorize(obj, skip_completed_runs=True)
-    assert times == [path.stat().st_mtime_ns for path in paths[2:]]
+    assert times == [path.stat().st_mtime_ns for path in paths[2:-1]]
     for again, whole in zip(spectra_of(cnmf, obj), before, strict=True):
         pd.testing.assert_frame_equal(again, whole, rtol=0, atol=1e-10)
     # What the ledger calls complete is not looked at, as there.
@@ -185,6 +187,9 @@ def test_runs_that_do_not_converge_are_counted(obj):
     changed(obj, max_iter=3)
     with pytest.warns(ConvergenceWarning, match=r"12 of 12 runs ended after max_iter = 3 .*larger"):
         factorize(obj)
+    with warnings.catch_warnings():  # of max_iter iterations that are asked for
+        warnings.simplefilter("error", ConvergenceWarning)
+        factorize(changed(obj, tol=0.0))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,10 @@ NEIGHBORHOOD = Option(
 )
 OF_A = ("missing", "weights", "zeros", "unknown", "dtype", "backend", "device")
 """What says what A is, and where it is computed with: a refit needs it too."""
-PASS_THAT = "pass that one, with what was said of it: missing, weights, zeros, unknown"
+PASS_THAT = (
+    "pass that one, of the same dtype, sparse if it was, with what was said of it: missing, weights, "
+    "zeros, unknown"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

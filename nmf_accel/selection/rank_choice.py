@@ -166,8 +166,8 @@ class RankChoice(OneStandardError):
             )
         elif at == 0 and self.rank > 1:
             told.append(
-                f"Rank {self.rank} is the smallest that was tried: try smaller ones, unless so "
-                "many components are held."
+                f"Rank {self.rank} is the smallest that was tried, and smaller ones may predict "
+                "better."
             )
         elif beside[-1] - beside[0] >= len(beside):
             told.append(f"Between ranks {beside[0]} and {beside[-1]} no other was tried.")

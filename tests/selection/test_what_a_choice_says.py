@@ -110,8 +110,8 @@ def test_a_clear_answer():
             {3: 1.0, 4: 1.2, 5: 1.3},
             3,
             "Rank 3: held-out error 1.000 ± 0.010, the lowest, and no other rank is within one "
-            "standard error of it. Rank 3 is the smallest that was tried: try smaller ones, unless "
-            "so many components are held.",
+            "standard error of it. Rank 3 is the smallest that was tried, and smaller ones "
+            "may predict better.",
         ),
         (
             {1: 1.0, 20: 1.2, 25: 1.3},

@@ -26,10 +26,7 @@ NEIGHBORHOOD = Option(
 )
 OF_A = ("missing", "weights", "zeros", "unknown", "dtype", "backend", "device")
 """What says what A is, and where it is computed with: a refit needs it too."""
-PASS_THAT = (
-    "pass that one, of the same dtype, sparse if it was, with what was said of it: missing, weights, "
-    "zeros, unknown"
-)
+PASS_THAT = "pass that one, with what was said of it: missing, weights, zeros, unknown"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,7 +214,10 @@ def _must_be_of(A: Any, found: SweepResult, how: dict[str, Any]) -> None:
         return
     said = {name: x for name, x in how.items() if name in {field.name for field in fields(Given)}}
     if Given(A, **said).fingerprint != found.store.settings["data"]:
-        raise ValueError(f"A is not the matrix of the sweep in {found.store.path}; {PASS_THAT}")
+        raise ValueError(
+            f"A is not the matrix of the sweep in {found.store.path}, or is stored otherwise (its "
+            f"dtype, sparse or dense); {PASS_THAT}"
+        )
 
 
 def _must_be_as_large(result: Factorization, like: Factorization) -> None:

@@ -3,8 +3,9 @@
 from .here import Here
 from .packing import Packing
 from .plan import MOST_RUNS, along, planned_runs
+from .planned import Sweep
 from .store import Row, Store, StoreError, merge, readable
-from .sweeping import KEPT, Sweep, sweep
+from .sweeping import KEPT, sweep
 from .table import SweepResult, best_rank, summarize
 from .workers import WorkerError, Workers
 

@@ -79,7 +79,7 @@ def test_ctrl_c_while_a_batch_is_taken_in_cancels_the_rest(monkeypatch):
 
     monkeypatch.setattr(work.Work, "compute", held_up)
     monkeypatch.setattr(Traffic, "stopped", told)
-    monkeypatch.setattr("nmf_accel.sweeps.sweeping.Sweep.take_in", take_in)
+    monkeypatch.setattr("nmf_accel.sweeps.planned.Sweep.take_in", take_in)
     with ThreadPoolExecutor(1) as executor, pytest.raises(Interrupted):
         sweep(A, range(2, 22), 2, executor=Workers(executor, count=20), **RUN)
     assert stopped.is_set()

@@ -63,7 +63,7 @@ def nmf(
     A : (m, n) array
         Non-negative and finite; columns are samples, rows are features. An array of NumPy, CuPy,
         JAX or PyTorch; one of another library that speaks DLPack; a sparse matrix or array of
-        scipy or cupyx, which is never made dense; or anything that `numpy.asarray` makes a
+        scipy or cupyx, which stays so but for `folds`; or anything that `numpy.asarray` makes a
         matrix of. Never written to. Or a matrix with names: a frame of pandas, or of
         polars, whose first column names the features if it holds strings; a DataArray of xarray
         (features, samples); an AnnData, whose X, cells × genes, is transposed: features are genes

@@ -1,9 +1,9 @@
 """Which rank, and what repeats at one: answers with their evidence; and what a referee may ask."""
 
-from .agreeing import consensus
 from .blocks import BiCrossValidation, bi_cross_validation
 from .choosing import FOLDS, SEEDS, choose_rank
 from .connectivity import Agreement, agreement
+from .from_seeds import consensus
 from .programs import Consensus
 from .rank_choice import RankChoice, Unfinished
 from .repetition import Stability, repetition_by_rank, stability

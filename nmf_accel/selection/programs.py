@@ -195,7 +195,7 @@ class Consensus:
 def checked(density_threshold: float, local_neighborhood_size: float) -> dict[str, float]:
     """Both limits, and that scikit-learn is there, before anything is computed."""
     try:
-        import sklearn  # noqa: F401
+        import sklearn  # noqa: F401  whether it is there
     except ImportError as error:
         raise ImportError(
             "consensus() takes scikit-learn: pip install 'nmf-accel[sklearn]'", name=error.name

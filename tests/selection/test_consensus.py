@@ -237,7 +237,7 @@ def test_memory_of_distances_is_bounded(found, monkeypatch):
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(options, words, monkeypatch):
-    monkeypatch.setattr("nmf_accel.selection.agreeing.sweep", None)
+    monkeypatch.setattr("nmf_accel.selection.from_seeds.sweep", None)
     with pytest.raises(ValueError, match=words):
         consensus(A, **{"rank": RANK, "seeds": SEEDS, **options})
 

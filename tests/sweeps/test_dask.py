@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -22,8 +23,13 @@ RUN = {"max_iter": 40, "backend": "numpy"}
 def client():
     """Of a cluster of two processes with one thread each."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    cluster = distributed.LocalCluster(**options)
+    with distributed.Client(cluster) as client:
         yield client
+    # Of a worker that was killed, and started again, Dask may not know the address when it closes:
+    # _update_worker_status then looks for it in vain. All processes are closed by then.
+    with suppress(KeyError):
+        cluster.close()
 
 
 @pytest.fixture(scope="module")

@@ -235,10 +235,12 @@ def factorize(
     progress: bool = False,
     given: Given | None = None,
     batch_of: Callable[..., Batch] = Batch,
+    certify: bool = True,
 ) -> Factorization:
     """`nmf` once A is prepared; the factors are of the library of `given`, else the backend's.
 
-    `batch_of` makes the batch, of one run.
+    `batch_of` makes the batch, of one run. Who asks nobody to `certify` the result has no KKT
+    residual of it, which takes about an iteration.
     """
     W_start = None if W0 is None else Given(W0, "W0", beside=given, shares=OF_W)
     H_start = None if H0 is None else Given(H0, "H0", beside=given, shares=OF_H)
@@ -246,7 +248,7 @@ def factorize(
     def finish() -> Factorization:
         warn_if_all_are_dead(batch)
         W0, H0 = (x and x.in_order for x in (W_start, H_start))
-        result = replace(batch.certified(), W0=W0, H0=H0)
+        result = replace(batch.certified() if certify else batch.result(), W0=W0, H0=H0)
         if given is None:
             return result
         return replace(given.dress(result, problem.backend, problem.fixed.names), given=given)

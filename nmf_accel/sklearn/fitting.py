@@ -67,7 +67,7 @@ def fitted(model: NMF, X: Any, W: Any, H: Any) -> Fit:
     where = model.dtype, model.backend, model.device
     problem = prepare(given, *where, objective=options.objective, drop=drop)
     run = partial(shuffled, model.random_state) if model._shuffles else factorize
-    result = run(problem, options, H.T, W.T, progress=bool(model.verbose))
+    result = run(problem, options, H.T, W.T, progress=bool(model.verbose), certify=False)
     if result.n_iter == model.max_iter and model.tol > 0:
         warn_caller(
             f"Maximum number of iterations {model.max_iter} reached. Increase it to improve "
@@ -123,14 +123,14 @@ def fitted_to_zeros(model: NMF, X: Any, W: Any, H: Any) -> Fit:
 
 
 def shuffled(
-    random_state: Any, problem: Problem, options: Options, W0: Any, H0: Any, progress: bool
+    random_state: Any, problem: Problem, options: Options, W0: Any, H0: Any, **how: Any
 ) -> Factorization:
     """`factorize`, with the orders of the components that scikit-learn draws: two an iteration."""
     rng, d = check_random_state(random_state), options.rank
     ahead = copy.deepcopy(rng)
     orders = [(ahead.permutation(d), ahead.permutation(d)) for _ in range(options.max_iter)]
     batch_of = partial(shuffled_batch, orders)
-    result = factorize(problem, options, W0, H0, progress=progress, batch_of=batch_of)
+    result = factorize(problem, options, W0, H0, batch_of=batch_of, **how)
     for _ in range(2 * result.n_iter):  # for the next who draws from it
         rng.permutation(d)
     return result

@@ -59,7 +59,7 @@ def get(name: str, device: str | None = None) -> Backend:
     BackendError
         If a third party's backend cannot be loaded.
     """
-    if name not in _registered():
+    if name not in BACKENDS and name not in _installed():
         raise ValueError(f"unknown backend {name!r}; valid ones are {AUTO}, {', '.join(names())}")
     return _made(name, device)
 

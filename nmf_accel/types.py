@@ -19,6 +19,11 @@ Index = NDArray[np.intp]
 """Places along one side of a matrix, on the host."""
 
 
+def no_kernel(*_: Any) -> None:
+    """What is in the place of a kernel that only some backends have, and not for everything."""
+    return None
+
+
 class once(Generic[Found]):
     """A property that is found once and kept, as `functools.cached_property`, without its lock.
 

@@ -20,6 +20,9 @@ from ..types import Array, Measures, State
 
 DESCENTS = 20
 """Repeats of 'hals' before the pivoting: they find most of the zeros, and cost less."""
+ZERO = 1e-3
+"""Part of the largest entry of a column below which one nearby is taken for a zero at first: those
+of multiplicative updates come to none."""
 ACCURATE = {"float64": 1e-8, "float32": 3e-4}
 """KKT residual, relative to that of H = 0, above which `project` warns; about the root of eps of
 the widest dtype of the device, in which it is computed."""
@@ -90,6 +93,8 @@ def solve(problem: Problem, W: Array, penalty: Penalty, near: Array | None = Non
     start, descents = xp.zeros_like(N), DESCENTS
     if near is not None and _is_well_conditioned(backend.to_numpy(G)):
         near = backend.asarray(near, np.dtype("float64"))[None, ...]
+        top = xp.max(near, axis=1, keepdims=True)
+        near = xp.where(near > ZERO * top, near, xp.zeros_like(near))
         start, descents = near * size / largest, 0
     step = _solve(backend, descents)
     (H,), measured = backend.iterate(step, (start,), (N / largest, G), 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backends.base import Backend
 from ..losses.models import Beside, Quadratic
 from ..losses.penalties import Penalty
-from ..types import Array
+from ..types import Array, no_kernel
 
 ROUNDING = 4
 """Rounding of a product of Y with itself, at most, in eps of its rows' sizes."""
@@ -34,7 +34,6 @@ def block_principal_pivoting(
     """
     xp, (N, G) = backend.xp, model.with_penalty(backend, penalty)
     before, of_loss = X, Quadratic(N, G)
-    passive = backend.kernel("solve_passive", solve_passive)
     d = X.shape[1]
     # As much as rounding has put there already, so that a singular G has a solution too; of each
     # row its own share, or what is small beside a large row of Y would be lost to that.
@@ -43,13 +42,49 @@ def block_principal_pivoting(
     ridge = ROUNDING * d * float(xp.finfo(X.dtype).eps) * diagonal + smallest
     G = G + ridge * xp.eye(d, dtype=X.dtype)
     size = xp.sqrt(xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal)))  # of the rows of Y
-    order = xp.arange(1, d + 1)[None, :, None]
     # What a solution may be off where G is ill-conditioned is no reason to exchange, or it would
     # go on for ever.
     slack = float(xp.finfo(X.dtype).eps) ** (2 / 3)
     # Without penalties, which are not of the size of the rows.
     largest = xp.max(xp.abs(model.joined().N) / size, axis=1, keepdims=True)
     least = -slack * size * largest
+    limits = Limits(size, least, slack, ROUNDS * d, PATIENCE)
+    found = backend.kernel("exchange_by_column", no_kernel)(backend, X, N, G, limits)
+    if found is None:
+        found = exchanged(backend, X, N, G, limits)
+    return no_worse(backend, before, xp.maximum(found, xp.zeros_like(found)), of_loss)
+
+
+class Limits(NamedTuple):
+    """What is far enough on the wrong side to be exchanged, and how often that is done.
+
+    Attributes
+    ----------
+    size : (R, d, 1) array
+        Of the rows of Y, by which X and the gradient are measured.
+    least : (R, d, n) array
+        Where X is zero, the gradient is wrong below this.
+    slack : float
+        X is wrong below minus this part of the largest entry of its column.
+    rounds : int
+        Most exchanges.
+    patience : int
+        Full ones without progress.
+    """
+
+    size: Array
+    least: Array
+    slack: float
+    rounds: int
+    patience: int
+
+
+def exchanged(backend: Backend, X: Array, N: Array, G: Array, limits: Limits) -> Array:
+    """X after all exchanges, from its support; its entries may be below zero by the slack."""
+    size, least, slack, rounds, at_first = limits
+    xp, passive = backend.xp, backend.kernel("solve_passive", solve_passive)
+    d = X.shape[1]
+    order = xp.arange(1, d + 1)[None, :, None]
 
     def solve(X: Array, F: Array, going: Array) -> tuple[Array, Array, Array]:
         """X, solved anew where `going`; which variables are on the wrong side, and how many."""
@@ -66,7 +101,7 @@ def block_principal_pivoting(
         better = count < fewest
         fewest = xp.where(better, count, fewest)
         full = better | (patience > 0)
-        patience = xp.where(better, xp.full_like(patience, PATIENCE), patience - 1)
+        patience = xp.where(better, xp.full_like(patience, at_first), patience - 1)
         ranked = xp.where(wrong, order, xp.zeros_like(order))
         last = ranked == xp.max(ranked, axis=1, keepdims=True)
         F = F ^ (wrong & (full[:, None, :] | last))
@@ -76,9 +111,9 @@ def block_principal_pivoting(
     F = X > 0
     X, wrong, count = solve(X, F, xp.ones_like(F[:, 0, :]))
     fewest = xp.full_like(count, d + 1)
-    state = (X, count > 0, F, wrong, fewest, xp.full_like(count, PATIENCE))
-    X = backend.repeat_while(exchange, state, ROUNDS * d)[0]
-    return no_worse(backend, before, xp.maximum(X, xp.zeros_like(X)), of_loss)
+    state = (X, count > 0, F, wrong, fewest, xp.full_like(count, at_first))
+    last: Array = backend.repeat_while(exchange, state, rounds)[0]
+    return last
 
 
 def no_worse(backend: Backend, old: Array, new: Array, model: Quadratic) -> Array:

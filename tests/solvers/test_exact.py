@@ -101,6 +101,8 @@ class Counting:
 
     def kernel(self, name, default):
         found = NUMPY.kernel(name, default)
+        if name == "exchange_by_column":
+            return default  # so that systems are solved one by one
 
         def counted(backend, G, N, F, going):
             self.solved.append(going.sum())

@@ -46,6 +46,8 @@ class Breaking:
         return getattr(self.numpy, name)
 
     def kernel(self, name, default):
+        if name == "exchange_by_column":
+            return default  # which would solve them itself
         if name == "solve_passive":
             return lambda backend, G, N, F, going: np.full_like(N, self.found)
         return self.numpy.kernel(name, default)

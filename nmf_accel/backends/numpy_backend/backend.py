@@ -26,7 +26,7 @@ COMPILED = frozenset(
     {
         "descend",
         "telling_descend",
-        "solve_passive",
+        "exchange_by_column",
         "stored_parts",
         "known_rest",
         "divergence_terms",

@@ -10,9 +10,10 @@ import pytest
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
-from nmf_accel.backends.numpy_backend import kernels
+from nmf_accel.backends.numpy_backend import kernels, shared, threads
 from nmf_accel.losses import NONE, Penalty, Quadratic
 from nmf_accel.losses.kkt import descent_violation
+from nmf_accel.solvers.pivoting import PATIENCE, ROUNDS, Limits, exchanged
 
 compiled = pytest.importorskip("nmf_accel.backends.numpy_backend.compiled")
 NUMPY = backends.get("numpy")
@@ -78,23 +79,59 @@ def test_what_is_no_number_stays_none(dtype, kernel):
     assert np.isfinite(np.delete(new[0], 3, axis=1)).all()
 
 
-@pytest.mark.parametrize("order", "CF")
-@pytest.mark.parametrize("d", [1, 2, 7, compiled.MOST_ROWS, compiled.MOST_ROWS + 1])
-def test_it_solves_as_numpy(d, order):
-    rng = np.random.default_rng(d)
+def exchanges(d, n, dtype, seed=0):
+    """X, N, G and limits of least squares whose columns exchange now and then."""
+    rng = np.random.default_rng(seed)
     Y = rng.random((2, d, d + 20))
-    G, N = Y @ Y.mT, np.asarray(rng.random((2, d, 30)), order=order)
-    F, going = rng.random(N.shape) < 0.6, rng.random((2, 30)) < 0.8
-    found = compiled.solve_passive(NUMPY, G, N, F, going)
-    expected = kernels.solve_passive(NUMPY, G, N, F, going)
-    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+    N, G = Y @ rng.normal(size=(2, d + 20, n)), Y @ Y.mT
+    X = np.maximum(rng.normal(size=N.shape), 0)
+    size = np.sqrt(np.diagonal(G, axis1=1, axis2=2))[..., None]
+    slack = np.finfo(dtype).eps ** (2 / 3)
+    least = -slack * size * np.abs(N / size).max(axis=1, keepdims=True)
+    X, N, G, size, least = (x.astype(dtype) for x in (X, N, G, size, least))
+    return X, N, G, Limits(size, least, float(slack), ROUNDS * d, PATIENCE)
 
 
-def test_a_system_that_is_not_definite_is_left_to_numpy():
-    G = np.asarray([[[1.0, 2.0], [2.0, 1.0]]])
-    N, all_of_it = np.asarray([[[3.0], [3.0]]]), np.ones((1, 2, 1), bool)
-    found = compiled.solve_passive(NUMPY, G, N, all_of_it, all_of_it[:, 0])
-    np.testing.assert_allclose(found, [[[1], [1]]])
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("d", [1, 2, 7, 30, compiled.MOST_ROWS])
+def test_it_exchanges_as_the_solver(d, order, dtype):
+    X, N, G, limits = exchanges(d, 40, dtype)
+    X, N = (np.asarray(x, order=order) for x in (X, N))
+    found = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+    expected = exchanged(NUMPY, X, N, G, limits)
+    assert (expected > 0).any()
+    assert (expected == 0).any()
+    close = 1e-8 if dtype == "float64" else 2e-2
+    np.testing.assert_allclose(found, expected, rtol=close, atol=close * expected.max())
+    if dtype == "float64":
+        assert np.array_equal(found > 1e-10, expected > 1e-10)
+
+
+def test_it_gives_up_when_the_solver_does(monkeypatch):
+    """With no patience, one variable after the other; with few rounds, in the middle of it."""
+    X, N, G, limits = exchanges(12, 60, "float64", seed=3)
+    for rounds in (0, 1, 2, 60):
+        some = limits._replace(rounds=rounds, patience=0)
+        found = compiled.exchange_by_column(NUMPY, X, N, G, some)
+        np.testing.assert_allclose(found, exchanged(NUMPY, X, N, G, some), rtol=1e-8, atol=1e-10)
+
+
+def test_what_is_not_definite_or_large_is_left_to_the_solver(dtype):
+    X, N, G, limits = exchanges(compiled.MOST_ROWS + 1, 5, dtype)
+    assert compiled.exchange_by_column(NUMPY, X, N, G, limits) is None
+    G = np.asarray([[[1, 2], [2, 1]]], dtype)
+    N, X = np.asarray([[[3], [3]]], dtype), np.ones((1, 2, 1), dtype)
+    limits = Limits(np.ones((1, 2, 1), dtype), -0.0 * N, 0.0, 10, 3)
+    assert compiled.exchange_by_column(NUMPY, X, N, G, limits) is None
+
+
+def test_threads_share_exchanges(monkeypatch):
+    X, N, G, limits = exchanges(6, 300, "float64")
+    expected = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+    monkeypatch.setattr(shared, "LEAST_ENTRIES", 1)
+    with threads.crew(3) as crew, threads.within(shared.current, crew):
+        found = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+    assert np.array_equal(found, expected)
 
 
 def test_threads_may_use_them_at_once():

@@ -27,6 +27,7 @@ COMPILED = frozenset(
         "descend",
         "telling_descend",
         "exchange_by_column",
+        "rows_times",
         "stored_parts",
         "known_rest",
         "divergence_terms",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Sparse
-from ...types import Array
+from ...types import Array, Library
 from .threads import Crew, parts, tells
 
 LEAST_ENTRIES = 2**17
@@ -83,7 +83,8 @@ class Shared(Sparse):
         Yt = _turned(np.asarray(Y))
         if self.sideways:
             Nt = np.empty((self.shape[1], Y.shape[0]), Y.dtype)
-            self.crew.each(lambda x: Nt.__setitem__(x[0], x[1] @ Yt), self.blocks)
+            rows_times = self.library.kernel("rows_times", multiply_rows)
+            self.crew.each(lambda x: rows_times(self.library, x[1], Yt, Nt[x[0]]), self.blocks)
             return Nt.T
         products = self.crew.each(lambda x: x[1].T @ Yt[x[0]], self.blocks)
         total: NDArray[Any] = products[0]
@@ -94,6 +95,11 @@ class Shared(Sparse):
 
         in_parts(add, len(total), total.size)
         return total.T
+
+
+def multiply_rows(library: Library, M: Any, X: NDArray[Any], into: NDArray[Any]) -> None:
+    """Fill in M X, of a CSR matrix and an X in the order of rows."""
+    into[:] = M @ X
 
 
 def _turned(Y: NDArray[Any]) -> NDArray[Any]:

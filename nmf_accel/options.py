@@ -18,6 +18,7 @@ from .losses import LOSSES, Loss, Penalties, Penalty, loss_called, name_of
 from .solvers import ANY, AUTO, SOLVERS, Quiet, Solver, Telling, solver_called
 from .starts import INITS
 from .stopping import STOPS, Stop
+from .types import NO_WALKS, Walks
 
 MOST_ITERATIONS = MOST_COMPONENTS = 10**9  # a history of 8 GB; more than any memory holds
 MOST_REPEATS = 10**4
@@ -245,6 +246,11 @@ class Options:
     def by_columns(self) -> bool:
         """Whether that rule moves each column of a factor whatever the others are."""
         return self.method.by_columns(self.inner or self.method.inner)
+
+    @property
+    def walks(self) -> Walks:
+        """The kernels that apply that rule to least squares, if it is a single pass."""
+        return self.method.walks if (self.inner or self.method.inner) == 1 else NO_WALKS
 
     @property
     def added(self) -> float:

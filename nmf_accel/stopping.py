@@ -72,6 +72,8 @@ class Stop(ABC):
     """What it needs of a solver, for a message where that is missing."""
     own: ClassVar[bool] = False
     """Whether it follows a number of its own, from `of_H` and `of_W`, and not the error."""
+    told: ClassVar[bool] = False
+    """Whether its number is what the rule tells, and no matter of models."""
     counts_zeros: ClassVar[bool] = False
     """Whether zero rows and columns of A count in its number at first, as in scikit-learn's."""
     compares: ClassVar[bool] = False
@@ -173,6 +175,7 @@ class Descent(Stop):
     sentence = "the violation met in descent fell to tol = {tol:g} of the first"
     needs = "is what one pass of solver='hals' met"
     own = True
+    told = True
     counts_zeros = True
 
     def goes_with(self, solver: Solver, inner: int) -> bool:

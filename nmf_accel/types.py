@@ -184,12 +184,35 @@ class Library(Protocol):
         """Sum of a pure function over blocks of `height` rows; the last one may be shorter."""
 
 
+class Walks(NamedTuple):
+    """Names of kernels that apply a rule to plain least squares, where a backend has them.
+
+    Attributes
+    ----------
+    half : str
+        Of the half-step of H and the model of W, in one walk through A, see `core.walking`.
+    whole : str
+        Of many iterations: ``(backend, state, constants, count, record_every)`` gives what
+        `Backend.iterate` does, and what the rule tells behind the value; or None.
+    """
+
+    half: str = ""
+    whole: str = ""
+
+
+NO_WALKS = Walks()
+
+
 class Step(Protocol):
     """A pure, hashable function that `Backend.iterate` applies."""
 
     @property
     def measures(self) -> int:
         """How many numbers of each run it measures."""
+
+    @property
+    def walks(self) -> Walks:
+        """The kernels that do it, or half of it, where a backend has them."""
 
     def __call__(self, state: State, *constants: Any) -> tuple[State, Measures]:
         """Next state, and its measures."""

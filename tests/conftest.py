@@ -134,6 +134,15 @@ def assert_equals_single_runs(result, A, backend, **settings):
         assert_histories_agree(packed.errors, single.errors[packed.iterations - 1], FLOAT64)
 
 
+@pytest.fixture
+def no_walks(monkeypatch):
+    """Nothing goes through A in compiled walks: it goes through the generic iteration."""
+    from nmf_accel.backends.numpy_backend import ways
+
+    monkeypatch.setattr(ways, "SMALL", 0)
+    monkeypatch.setattr(ways, "by_walks", lambda *_: None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _strict_backend(tmp_path_factory):
     """Install the array-api-strict backend as a third party's package would be."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..losses import Loss
 from ..options import Options
 from ..results import Factorization
-from ..types import Array, State, once
+from ..types import NO_WALKS, Array, State, Walks, once
 from .extrapolated import extrapolated_of
 from .folds import leaving_out, mean_errors
 from .iteration import StepOf, iteration_of
@@ -76,15 +76,15 @@ class Batch:
         loss, stop, scale = problem.loss(options), options.stopping, problem.scale
         self.norm = scale.norm_outside(loss.norm(problem.A, problem.mean))
         penalties = penalties_inside(options, problem)
-        step_of = step_of or step_for(options, loss)
+        needed = options.tol > 0 or stop.certifies
+        self.watch = stop if needed and stop.own else None
+        step_of = step_of or step_for(options, loss, self._walks(loss))
         if problem.left_out is not None:
             step_of, own = leaving_out(step_of), (*own, problem.left_out)
         W0, H0 = problem.fixed.into(problem.A, W0, H0)
         state = problem.start(loss, W0, H0)
         start = Point(problem, W0, H0, loss, penalties)
-        needed = options.tol > 0 or stop.certifies
         first = stop.first(start) if needed else None
-        self.watch = stop if needed and stop.own else None
         if needed and first is None:
             record_every = 1  # `tol` is relative to the first iteration
         runs = W0.shape[0]
@@ -104,6 +104,12 @@ class Batch:
             step_of=step_of,
             own=own,
         )
+
+    def _walks(self, loss: Loss) -> Walks:
+        """The kernels that may do its iterations: nothing is held, and no model is asked for."""
+        plain = loss.walks and not self.problem.fixed
+        told = self.watch is None or self.watch.told
+        return self.options.walks if plain and told else NO_WALKS
 
     def __iter__(self) -> Iterator[int]:
         """Iterate to the end of all runs, yielding the length of every chunk done."""
@@ -205,8 +211,9 @@ class Batch:
         return replace(self.result(), kkt=float(here.kkt[0]))
 
 
-def step_for(options: Options, loss: Loss) -> StepOf:
+def step_for(options: Options, loss: Loss, walks: Walks) -> StepOf:
     """What gives the step of an iteration with such options that minimizes this."""
     if options.extrapolate:
-        return extrapolated_of
-    return partial(iteration_of, by_columns=options.by_columns and loss.by_columns)
+        return partial(extrapolated_of, walks=walks._replace(whole=""))
+    by_columns = options.by_columns and loss.by_columns
+    return partial(iteration_of, by_columns=by_columns, walks=walks)

@@ -14,13 +14,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..backends.base import Backend
-from ..losses import Loss, Penalties
+from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
-from ..types import Array, Measures, State
+from ..types import NO_WALKS, Array, Measures, State, Walks
 from .held import Held
 from .iteration import with_delta
+from .walking import in_one_walk
 
 FIRST = 0.5
 """β at first."""
@@ -88,13 +89,14 @@ class Extrapolated:
     is of the half-steps and the point between them as they were tried, also where they were not
     taken.
 
-    Compared by identity, see `extrapolated_of`.
+    Compared by identity, see `extrapolated_of`; `walks` is as of an `Iteration`.
     """
 
     backend: Backend
     rule: Telling
     loss: Loss
     watch: Stop | None = None
+    walks: Walks = NO_WALKS
 
     values: ClassVar[int] = 2
 
@@ -130,10 +132,16 @@ class Extrapolated:
         on_H, on_W = with_delta(penalties, delta)
         (H, Wt, ahead, before), momentum, carried = taken_apart(state)
         A = held.matrix(A)
-        of_H = loss.model(A, facts, ahead, H, carried)
-        new_H, told_H = held.H.moved(self.rule, backend, H, of_H, on_H)
-        between = move_on(backend, new_H, before, momentum.push)
-        of_W = loss.model(A.T, facts, between, ahead)
+        on = before, momentum.push
+        of_H: Model | None = None  # what is watched beside a walk is what the rule tells
+        of_W: Model
+        if walked := in_one_walk(self, A, ahead, H, carried, on_H, on):
+            new_H, between, told_H, of_W = walked
+        else:
+            of_H = loss.model(A, facts, ahead, H, carried)
+            new_H, told_H = held.H.moved(self.rule, backend, H, of_H, on_H)
+            between = move_on(backend, new_H, *on)
+            of_W = loss.model(A.T, facts, between, ahead)
         new_Wt, told_W = held.W.moved(self.rule, backend, ahead, of_W, on_W)
         _, value = loss.settle(A, facts, between, new_Wt, of_W, record=True)
         assert value is not None
@@ -208,7 +216,7 @@ def judged(
 
 @lru_cache
 def extrapolated_of(
-    backend: Backend, rule: Telling, loss: Loss, watch: Stop | None
+    backend: Backend, rule: Telling, loss: Loss, watch: Stop | None, walks: Walks = NO_WALKS
 ) -> Extrapolated:
     """The one `Extrapolated` with these fields, as `iteration_of`."""
-    return Extrapolated(backend, rule, loss, watch)
+    return Extrapolated(backend, rule, loss, watch, walks)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from ..matrices import Matrix, Seen
-from ..types import Measures, State
+from ..types import NO_WALKS, Measures, State, Walks
 from .iteration import LoopStep, StepOf
 from .problem import Point
 
@@ -32,6 +32,11 @@ class LeavingOut:
     def measures(self) -> int:
         """As the step."""
         return self.step.measures
+
+    @property
+    def walks(self) -> Walks:
+        """None: each run sees another matrix."""
+        return NO_WALKS
 
     def begin(self, state: State) -> State:
         """As the step; which fold is left out comes behind."""

@@ -16,8 +16,9 @@ from ..losses import Loss, Model, Penalties
 from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
-from ..types import Array, Measures, State, Step
+from ..types import NO_WALKS, Array, Measures, State, Step, Walks
 from .held import Held
+from .walking import in_one_walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Iteration:
     watch : Stop, optional
     by_columns : bool
         Whether the backend may take the columns of a factor in blocks, see `Backend.over_columns`.
+    walks : Walks
+        The kernels that may do it: all is learned, and nothing watched but what the rule tells.
     """
 
     backend: Backend
@@ -44,6 +47,7 @@ class Iteration:
     loss: Loss
     watch: Stop | None = None
     by_columns: bool = False
+    walks: Walks = NO_WALKS
 
     values: ClassVar[int] = 1
     """How many of its measures, the first ones, are values of the loss that it went by."""
@@ -116,7 +120,11 @@ class Iteration:
             half = Half(backend, Wt, new, of_W, penalties[1], told, held.W.mask(backend))
             return new, (watch.of_W(half),)
 
-        H, (of_W, *watched_H) = over(move_H, H, A)
+        if walked := in_one_walk(self, A, Wt, H, carried, on_H):
+            H, of_W = walked.new, walked.model
+            watched_H = [walked.told] if watch else []
+        else:
+            H, (of_W, *watched_H) = over(move_H, H, A)
         Wt, watched_W = over(move_W, Wt, of_W)
         left, value = loss.settle(A, facts, H, Wt, of_W, record)
         halves = zip(watched_H, watched_W, strict=True)  # of one number, or of none
@@ -163,10 +171,11 @@ def iteration_of(
     loss: Loss,
     watch: Stop | None,
     by_columns: bool = False,
+    walks: Walks = NO_WALKS,
 ) -> Iteration:
     """The one `Iteration` with these fields.
 
     JAX compares steps at every call. Were it to call Python for that, and Ctrl-C to come just
     then, it would raise a ValueError instead.
     """
-    return Iteration(backend, rule, loss, watch, by_columns)
+    return Iteration(backend, rule, loss, watch, by_columns, walks)

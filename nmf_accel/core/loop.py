@@ -17,7 +17,7 @@ from .held import held_in
 from .iteration import StepOf, iteration_of
 from .problem import Problem
 
-MOST_CHECKS = 16
+MOST_CHECKS = 128
 """Most checks that a chunk may go ahead of."""
 
 
@@ -169,7 +169,7 @@ def chunks(
         yield count, recorded
         if every is not None:
             took = max(loop.agreed(took), 1e-9)
-            checks = max(1, min(2 * checks, MOST_CHECKS, int(checks * ahead / took)))
+            checks = max(1, min(4 * checks, MOST_CHECKS, int(checks * ahead / took)))
         else:
             pace = count / max(loop.agreed(time.perf_counter() - started), 1e-9)
             count = max(1, min(int(pace * seconds), 10 * count))

@@ -31,6 +31,9 @@ class Loss(ABC):
     """Whether its models are the loss itself at every X, and not only where they were made."""
     repeatable: ClassVar[bool] = False
     """Whether a rule may be repeated with one model: it bounds the loss at every X."""
+    walks: ClassVar[bool] = False
+    """Whether it is plain least squares, of which a backend may make both models of an iteration in
+    one walk through A."""
     by_columns: ClassVar[bool] = False
     """Whether what it carries is the same for all columns of H, so that these go in blocks."""
     arranges: ClassVar[bool] = False

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matrices import Frame, Matrix
-from ..types import Array, Library, Squares
+from ..types import Array, Library, Squares, no_kernel
 from .base import Loss
 from .kkt import both_squares
 from .models import Quadratic
@@ -47,6 +47,7 @@ class Frobenius(Loss):
     degree = 2.0
     exact = True
     repeatable = True
+    walks = True
     by_columns = True
     arranges = True
 
@@ -182,6 +183,9 @@ def free2(library: Library, norm2: Any, N: Array, Wt: Array, WtW: Array, HHt: Ar
 
 def residual2(A: Matrix, Wt: Array, H: Array) -> Array:
     """‖A − W H‖² of each run, computed directly, in blocks of rows to spare memory."""
+    thin = A.library.kernel("walked_residual2", no_kernel)(A.library, A, Wt, H)
+    if thin is not None:
+        return thin
     if A.lies_by_columns:  # ‖A − W H‖ = ‖Aᵀ − Hᵀ Wᵀ‖
         A, Wt, H = A.T, H, Wt
     walk = A.library.fused(A.library.kernel("residual2", residual2_in_blocks))

@@ -16,7 +16,7 @@ from ..losses import NONE, Penalty, Quadratic
 from ..solvers.descent import hals
 from ..solvers.pivoting import block_principal_pivoting
 from ..solvers.repeated import Repeated
-from ..types import Array, Measures, State
+from ..types import NO_WALKS, Array, Measures, State, Walks
 
 DESCENTS = 20
 """Repeats of 'hals' before the pivoting: they find most of the zeros, and cost less."""
@@ -40,6 +40,7 @@ class Solve:
     backend: Backend
     descents: int
     measures: int = 1
+    walks: Walks = NO_WALKS
 
     def __call__(self, state: State, N: Array, G: Array) -> tuple[State, Measures]:
         """H, and its KKT residual: the largest entry of the gradient that should not be there."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..backends.base import Backend
 from ..losses.models import Quadratic
-from ..types import Array
+from ..types import NO_WALKS, Array, Walks
 
 Rule = Callable[[Backend, Array, Any, Any], Array]
 
@@ -82,6 +82,8 @@ class Solver:
     by_columns : callable
         Whether, for so many inner repeats or steps, the rule moves each column of X whatever the
         others are, so that a backend may take them in blocks.
+    walks : Walks
+        The kernels that apply a single pass to plain least squares, where a backend has them.
     extrapolates : bool
         Whether its iterations may be moved on along their last step: it brings entries back from
         zero, never raises the objective, and has no momentum of its own.
@@ -97,5 +99,6 @@ class Solver:
     keeps_zeros: bool = False
     descent: Telling | None = None
     by_columns: Callable[[int], bool] = never
+    walks: Walks = NO_WALKS
     extrapolates: bool = False
     scratch: Callable[[int, int, int], int] = no_scratch

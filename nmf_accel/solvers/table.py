@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..backends import Backend
+from ..types import Walks
 from . import gradient, pivoting
 from .base import ANY, Solver, always, once
 from .descent import hals, telling_hals
@@ -21,9 +22,14 @@ SOLVERS: dict[str, Solver] = {
         uses_delta=True,
         keeps_zeros=True,
         by_columns=once,
+        walks=Walks("multiply_along"),
     ),
     "hals": Solver(
-        partial(while_it_pays, hals), descent=telling_hals, by_columns=once, extrapolates=True
+        partial(while_it_pays, hals),
+        descent=telling_hals,
+        by_columns=once,
+        walks=Walks("descend_along", "descend_through"),
+        extrapolates=True,
     ),
     # Exact: nothing is left to repeat.
     "bpp": Solver(

@@ -85,12 +85,12 @@ def test_with_checks_a_chunk_ends_at_each(lengths):
 
 
 def test_a_chunk_goes_ahead_of_as_many_checks_as_the_time_allows(lengths):
-    found = lengths(500, every=3, ahead=0.05)
-    assert found[:5] == [3, 6, 12, 24, 48], "twice as many each time"
-    assert set(found[4:-1]) == {3 * MOST_CHECKS}
+    found = lengths(5000, every=2, ahead=1.0)
+    assert found[:5] == [2, 8, 32, 128, 2 * MOST_CHECKS], "four times as many each time"
+    assert set(found[4:-1]) == {2 * MOST_CHECKS}
     assert max(lengths(500, every=3, ahead=0.02)) == 18
     assert set(lengths(30, every=3, ahead=0.0029)) == {3}
-    assert lengths(20, takes=0.0, every=2, ahead=1e9) == [2, 4, 8, 6]
+    assert lengths(20, takes=0.0, every=2, ahead=1e9) == [2, 8, 10]
 
 
 @pytest.mark.parametrize("options", [{}, {"every": 5, "ahead": 0.053}], ids=["free", "checked"])

@@ -56,7 +56,7 @@ def test_an_exact_fit_is_reached(backend):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_where_the_free_formula_fails_the_residual_takes_over(dtype, monkeypatch):
+def test_where_the_free_formula_fails_the_residual_takes_over(dtype, no_walks, monkeypatch):
     A, W, H = (x.astype(dtype) for x in low_rank())
     calls = []
     direct = frobenius.residual2

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...callers import warn_caller
-from ...matrices import Frame, Matrix, Raw, RawDense, RawSparse, Sparse
-from ...types import Array, Kernel, State, Step
+from ...matrices import Dense, Frame, Matrix, Raw, RawDense, RawSparse, Sparse
+from ...types import Array, Kernel, State, Step, no_kernel
 from ..base import Backend, Moving
 from ..probes import Probe
 from . import columns, folded, runs, shared, threads, walk, ways
@@ -31,9 +31,18 @@ COMPILED = frozenset(
         "stored_parts",
         "known_rest",
         "divergence_terms",
+        "descend_along",
+        "multiply_along",
+        "descend_through",
+        "walked_residual2",
     }
 )
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
+
+
+LEAST = {"descend_along": 2**20, "multiply_along": 2**22}
+"""Fewest multiplications of a product with A that are worth a walk; of the second one, also that
+numba is imported, and compiles, which multiplicative updates need for nothing else."""
 
 
 @cache
@@ -131,7 +140,15 @@ class NumpyBackend(Backend):
         A, *others = constants
         if not isinstance(A, Matrix):
             return super().iterate(step, state, constants, count, record_every)
-        way = ways.way_for(A, state[0], ways.here())
+        if isinstance(A, Dense):  # rows of factors are gone through again and again, not so columns
+            state = tuple(map(np.ascontiguousarray, state))
+        whole = self.kernel(step.walks.whole, no_kernel)
+        with threads.keeping():
+            found = whole(self, state, constants, count, record_every or 1)
+        if found:
+            return found[0], found[1][:, : step.measures]
+        walks = ways.is_worth_a_walk(A, state[0], LEAST.get(step.walks.half))
+        way = ways.way_for(A, state[0], ways.here(), walks=walks and bool(compiled_kernels()))
         with threads.keeping(), way.at_work(A) as A:
             constants = (A, *others)
             if crew := runs.current.get():

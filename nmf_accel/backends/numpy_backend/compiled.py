@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Backend
-from . import threads, ways
+from . import thin, threads, ways
 from .compiled_terms import divergence_terms
 from .shared import in_parts
 
@@ -348,4 +348,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "stored_parts": stored_parts,
     "known_rest": known_rest,
     "divergence_terms": divergence_terms,
+    **thin.KERNELS,
 }

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...matrices import Sparse
 from ...types import Array, Library
-from .threads import Crew, parts, tells
+from .threads import Crew, parts, tells, walking
 
 LEAST_ENTRIES = 2**17
 """Entries of a dense array worth threads: less than that takes less time than to wake them."""
@@ -29,7 +29,7 @@ current: ContextVar[Crew | None] = ContextVar("crew", default=None)
 
 def in_parts(function: Callable[[slice], Any], size: int, entries: int) -> list[Any]:
     """What a function makes of each part of an axis of so large arrays; mostly one of all."""
-    crew = current.get()
+    crew = current.get() or walking.get()
     if crew is None or entries < LEAST_ENTRIES:
         return [function(slice(0, size))]
     return crew.each(function, parts(0, size, crew.several))

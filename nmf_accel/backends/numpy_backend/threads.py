@@ -34,6 +34,10 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+walking: ContextVar[Crew | None] = ContextVar("walking", default=None)
+"""The threads that share a walk through A, see `thin`; None where nobody walks."""
+
+
 def tells() -> bool:
     """Whether BLAS says how many threads it has, and can be held to one."""
     return bool(_blas().lib_controllers)
@@ -118,10 +122,13 @@ def crew(several: int) -> Iterator[Crew | None]:
         if not held:
             yield None
             return
+        if several == 1:
+            yield Crew()
+            return
         kept = _kept.get()
         # Taken from there while at work: a crew within a crew has its own.
         pool = kept.pop(several, None) if kept is not None else None
-        pool = pool or ThreadPoolExecutor(max(several - 1, 1), initializer=_alone_too)
+        pool = pool or ThreadPoolExecutor(several - 1, initializer=_alone_too)
         with ExitStack() as stack:
             stack.enter_context(pool)
             yield Crew(several, pool)

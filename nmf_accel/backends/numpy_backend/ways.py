@@ -7,12 +7,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...matrices import Matrix, Sparse
+import numpy as np
+
+from ...matrices import Dense, Matrix, Sparse
 from ...types import Array
 from . import columns, runs, shared, threads
 
 MOST_SUMS = 8
 """Most threads that share a product with a sparse matrix: each has a sum as large as the result."""
+
+SMALL = 2**24
+"""Most operations of an iteration that goes through compiled loops on one thread."""
+
+SHORT = 2**15
+"""Most entries of the factors there: of more, all is in memory, and none of it in Python."""
+
+THIN = 4
+"""Rows of a factor, for each byte of a number, with which compiled loops multiply as fast as BLAS;
+of fewer it makes less."""
+
+SHORTEST = 16
+"""Fewest rows of a matrix that a walk goes through: of fewer nothing comes but its own loops."""
 
 THINNEST = 8
 """Columns of a block for each row of the factor: else its sum costs more than reading A again."""
@@ -45,6 +60,8 @@ class Machine(NamedTuple):
         Bytes that a core reads again from its own cache, and that all do from theirs.
     fresh : float
         Part of A that may be written to new memory while all of it is read.
+    strip : int
+        Columns that are worth a thread in a walk.
     """
 
     threads: int
@@ -56,6 +73,7 @@ class Machine(NamedTuple):
     own_cache: int = 2**21
     cache: int = 2**23
     fresh: float = 1 / 40
+    strip: int = 128
 
     def of_blas(self, operations: float) -> int:
         """How many of BLAS's threads a product is worth."""
@@ -116,16 +134,32 @@ class ByRuns(ByBLAS):
             yield A
 
 
-def way_for(A: Matrix, factors: Array, machine: Machine, *, apart: bool = True) -> ByBLAS:
+class ByWalks(ByBLAS):
+    """Each thread walks through some of the columns of a dense A with factors that are thin."""
+
+    @contextmanager
+    def at_work(self, A: Matrix) -> Iterator[Matrix]:
+        with (
+            threads.crew(self.several) as crew,
+            threads.within(threads.walking, crew or threads.Crew()),
+        ):
+            yield A
+
+
+def way_for(
+    A: Matrix, factors: Array, machine: Machine, *, apart: bool = True, walks: bool = False
+) -> ByBLAS:
     """The way to go through A with the factors (R, d, …) of some runs, each for itself if `apart`.
 
-    Threads of ours share all the work, BLAS's only dense products, which are about half of it.
+    `walks` says whether they go through A in compiled walks, see `is_worth_a_walk`. Threads of
+    ours share all the work, BLAS's only dense products, which are about half of it.
     """
     together, rank = factors.shape[:2]
     # BLAS multiplies with a dense A alone; beside a sparse one, the factors with each other.
     entries = rank * max(A.shape) if isinstance(A, Sparse) else A.entries
     by_blas = ByBLAS(machine.of_blas(2 * entries * together * rank))
-    for choose in (by_runs, by_columns, by_products)[not apart :]:
+    choices = [by_runs] * apart + [by_walks] * walks + [by_columns, by_products]
+    for choose in choices:
         way = choose(A, together, rank, machine)
         if way and (isinstance(A, Sparse) or 2 * way.several > by_blas.several):
             return way
@@ -142,6 +176,40 @@ def by_runs(A: Matrix, together: int, rank: int, machine: Machine) -> ByRuns | N
         if enough and entries >= several**2 * machine.python:
             return ByRuns(several)
     return None
+
+
+def is_small(A: Matrix, factors: Array) -> bool:
+    """Whether an iteration of a run would mostly be in Python."""
+    rank = factors.shape[1]
+    few = operations(A, rank) <= SMALL and rank * sum(A.shape) <= SHORT
+    return few and rank <= THIN * A.dtype.itemsize and is_plain(A)
+
+
+def operations(A: Matrix, rank: int) -> int:
+    """Those of an iteration of a run, nearly."""
+    return 4 * rank * (A.entries + rank * sum(A.shape))
+
+
+def is_worth_a_walk(A: Matrix, factors: Array, least: int | None) -> bool:
+    """Whether walks with the factors (R, d, …) of some runs take so many multiplications at least.
+
+    And whether BLAS makes little of factors that are so thin.
+    """
+    together, rank = factors.shape[:2]
+    if least is None or together > 1 or rank * A.entries < least:
+        return False
+    return rank <= THIN * A.dtype.itemsize and A.shape[0] >= SHORTEST and is_plain(A)
+
+
+def is_plain(A: Matrix) -> bool:
+    """Whether A is an array as it was given, by rows or by columns."""
+    return type(A) is Dense and bool(np.asarray(A.array).flags.forc)
+
+
+def by_walks(A: Matrix, together: int, rank: int, machine: Machine) -> ByWalks | None:
+    """As many threads as a walk is worth; none where A has no more columns than a strip."""
+    several = min(machine.of_ours(A.entries * together * rank), A.shape[1] // machine.strip)
+    return ByWalks(several) if several else None
 
 
 def by_columns(A: Matrix, together: int, rank: int, machine: Machine) -> ByColumns | None:

@@ -11,7 +11,7 @@ from nmf_accel.backends.numpy_backend import ways
 from nmf_accel.losses import Quadratic
 from nmf_accel.matrices import Dense
 
-pytestmark = pytest.mark.usefixtures("three_threads")
+pytestmark = pytest.mark.usefixtures("no_walks", "three_threads")
 NUMPY = backends.get("numpy")
 RNG = np.random.default_rng(5)
 A = RNG.random((7, 50))

@@ -199,7 +199,9 @@ def test_punks(monkeypatch, punks):
     assert_parity(result.errors, expected.errors, 1e-10)
 
 
-def test_numpy_computes_the_residual_where_it_is_needed_and_no_iteration_twice(monkeypatch):
+def test_numpy_computes_the_residual_where_it_is_needed_and_no_iteration_twice(
+    no_walks, monkeypatch
+):
     rng = np.random.default_rng(2)
     A = rng.random((30, 3)) @ rng.random((3, 20))
     steps, careful = [], []

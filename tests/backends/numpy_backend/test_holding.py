@@ -11,7 +11,7 @@ from conftest import THREADS, blas_threads, run_python
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import columns, threads, ways
 
-pytestmark = pytest.mark.usefixtures("three_threads")
+pytestmark = pytest.mark.usefixtures("no_walks", "three_threads")
 NUMPY = backends.get("numpy")
 
 

@@ -19,8 +19,9 @@ from nmf_accel.intake import Given, prepare
 from nmf_accel.losses import FROBENIUS
 from nmf_accel.matrices import Dense, RawSparse
 from nmf_accel.solvers import SOLVERS, Quiet
+from nmf_accel.types import NO_WALKS, Walks
 
-pytestmark = pytest.mark.usefixtures("three_threads")
+pytestmark = pytest.mark.usefixtures("no_walks", "three_threads")
 NUMPY = backends.get("numpy")
 
 
@@ -38,6 +39,7 @@ class Step:
 
     also: Any = lambda x: None
     measures: int = 1
+    walks: Walks = NO_WALKS
 
     def __call__(self, state, A):
         (x,) = state

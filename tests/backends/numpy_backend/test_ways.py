@@ -6,7 +6,14 @@ from scipy.sparse import csr_array
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import shared, threads, ways
-from nmf_accel.backends.numpy_backend.ways import ByBLAS, ByColumns, ByProducts, ByRuns, Machine
+from nmf_accel.backends.numpy_backend.ways import (
+    ByBLAS,
+    ByColumns,
+    ByProducts,
+    ByRuns,
+    ByWalks,
+    Machine,
+)
 from nmf_accel.matrices import Dense, RawSparse, weigh
 
 NUMPY = backends.get("numpy")
@@ -58,6 +65,35 @@ def test_on_two_cores():
     assert chosen(TEXT, 1, 16, two) == ByProducts(2)
     assert chosen(TEXT, 1, 500, two) == ByBLAS(2)  # most work is between the products with A
     assert chosen(sparse(50, 40, 60), 1, 1, two) == ByBLAS(1)
+
+
+def walked(A, runs, rank, machine):
+    factors = np.broadcast_to(0.0, (runs, rank, 1))
+    return ways.way_for(A, factors, machine, walks=True)
+
+
+def by_rows(m, n, dtype="float64"):
+    return Dense(np.zeros((m, n), dtype), NUMPY)
+
+
+def test_thin_factors_walk_where_there_is_a_walk():
+    two, many = Machine(2), Machine(64)
+    A, narrow = by_rows(1000, 3000), by_rows(10_000, 200)
+    assert chosen(A, 1, 16, two) == ByColumns(2, 262)
+    assert walked(A, 1, 16, two) == ByWalks(2)
+    assert walked(A, 1, 33, two) == chosen(A, 1, 33, two)  # of so many rows BLAS makes as much
+    assert walked(by_rows(1000, 3000, "float32"), 1, 16, two) == ByWalks(2)
+    assert walked(by_rows(1000, 3000, "float32"), 1, 17, two) == ByBLAS(2)
+    assert walked(A, 40, 16, two) == ByRuns(2)
+    assert walked(by_rows(64, 1800), 1, 12, two) == ByWalks(1)  # 1.4·10⁶ multiplications
+    assert walked(by_rows(15, 3000), 1, 12, two) == ByBLAS(1)
+    assert walked(by_rows(3000, 100), 1, 12, two) == ByBLAS(1)
+    assert walked(narrow, 1, 12, two) == ByBLAS(2)  # which has no columns for another thread
+    assert walked(by_rows(3000, 200), 1, 12, two) == ByWalks(1)
+    assert walked(A, 1, 16, many) == ByWalks(12)
+    assert walked(A, 1, 4, many) == ByWalks(3)
+    assert walked(dense(1700, 500), 1, 16, two) == ByBLAS(2)  # in no order
+    assert walked(TEXT, 1, 16, two) == ByProducts(2)
 
 
 def test_beside_a_sparse_matrix_blas_has_threads_for_products_of_factors_alone():

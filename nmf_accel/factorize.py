@@ -239,8 +239,8 @@ def factorize(
 ) -> Factorization:
     """`nmf` once A is prepared; the factors are of the library of `given`, else the backend's.
 
-    `batch_of` makes the batch, of one run. Who asks nobody to `certify` the result has no KKT
-    residual of it, which takes about an iteration.
+    `batch_of` makes the batch, of one run. Without `certify` the result has no KKT residual, which
+    takes about an iteration to measure.
     """
     W_start = None if W0 is None else Given(W0, "W0", beside=given, shares=OF_W)
     H_start = None if H0 is None else Given(H0, "H0", beside=given, shares=OF_H)

@@ -31,14 +31,13 @@ COMPILED = frozenset(
         "stored_parts",
         "known_rest",
         "divergence_terms",
-        "descend_along",
-        "multiply_along",
         "descend_through",
-        "walked_residual2",
     }
 )
 """The kernels that numba may compile; it is imported, which takes a while, when one is needed."""
 
+WALKED = frozenset({"descend_along", "multiply_along", "walked_residual2"})
+"""Those of them that are needed in walks through A alone."""
 
 LEAST = {"descend_along": 2**20, "multiply_along": 2**22}
 """Fewest multiplications of a product with A that are worth a walk; of the second one, also that
@@ -157,7 +156,8 @@ class NumpyBackend(Backend):
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
         found = super().kernel(name, default)
-        return cast(Kernel, compiled_kernels().get(name, found)) if name in COMPILED else found
+        needed = name in COMPILED or (name in WALKED and threads.walking.get() is not None)
+        return cast(Kernel, compiled_kernels().get(name, found)) if needed else found
 
     def versions(self) -> dict[str, str]:
         versions = super().versions()

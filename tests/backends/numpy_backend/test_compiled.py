@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import run_python
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
@@ -152,7 +153,7 @@ def test_threads_may_use_them_at_once():
 
 def test_they_are_what_the_backend_uses_and_a_result_says_so():
     assert NUMPY.kernel("descend", None) is compiled.descend
-    assert set(compiled.KERNELS) == numpy_backend.COMPILED
+    assert set(compiled.KERNELS) == numpy_backend.COMPILED | numpy_backend.WALKED
     result = nmf(np.ones((3, 4)), 1, max_iter=2, solver="hals", backend="numpy")
     assert "numba" in result.settings["versions"]
 
@@ -167,6 +168,16 @@ def test_numpys_own_do_where_nothing_is_compiled(monkeypatch):
     assert "numba" not in result.settings["versions"]
     assert result.n_iter == expected.n_iter
     np.testing.assert_allclose(result.W, expected.W, rtol=1e-10, atol=1e-13)
+
+
+def test_multiplicative_updates_that_are_over_at_once_import_no_numba():
+    code = (
+        "import sys\nimport numpy as np\nfrom nmf_accel import nmf\n"
+        "A = np.ones((30, 200))\nA[0] = 2\n"
+        "nmf(A, 2, max_iter=20, tol=1e-9, backend='numpy')\n"
+        "print('numba' in sys.modules)"
+    )
+    assert run_python(code).stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(

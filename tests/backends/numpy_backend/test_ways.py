@@ -69,7 +69,21 @@ def test_on_two_cores():
 
 def walked(A, runs, rank, machine):
     factors = np.broadcast_to(0.0, (runs, rank, 1))
-    return ways.way_for(A, factors, machine, walks=True)
+    walks = ways.is_worth_a_walk(A, factors, 2**20)
+    return ways.way_for(A, factors, machine, walks=walks)
+
+
+def test_what_is_small_goes_through_compiled_loops():
+    def small(A, rank):
+        return ways.is_small(A, np.broadcast_to(0.0, (1, rank, 1)))
+
+    assert small(by_rows(60, 40), 5)
+    assert small(by_rows(64, 1797), 12)
+    assert not small(by_rows(900, 1400), 8)  # of 8·10⁷ operations
+    assert not small(by_rows(30, 40), 33)  # of so many rows BLAS makes as much
+    assert not small(by_rows(2, 40_000), 1)  # all of it is memory
+    assert not small(dense(60, 40), 5)  # in no order
+    assert not small(sparse(50, 40, 60), 1)
 
 
 def by_rows(m, n, dtype="float64"):
@@ -85,6 +99,8 @@ def test_thin_factors_walk_where_there_is_a_walk():
     assert walked(by_rows(1000, 3000, "float32"), 1, 16, two) == ByWalks(2)
     assert walked(by_rows(1000, 3000, "float32"), 1, 17, two) == ByBLAS(2)
     assert walked(A, 40, 16, two) == ByRuns(2)
+    assert walked(A, 2, 8, two) == chosen(A, 2, 8, two)  # each would read A by itself
+    assert walked(by_rows(300, 300), 1, 11, two) == ByBLAS(1)  # 990,000 multiplications
     assert walked(by_rows(64, 1800), 1, 12, two) == ByWalks(1)  # 1.4·10⁶ multiplications
     assert walked(by_rows(15, 3000), 1, 12, two) == ByBLAS(1)
     assert walked(by_rows(3000, 100), 1, 12, two) == ByBLAS(1)

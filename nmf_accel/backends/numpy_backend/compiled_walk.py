@@ -7,14 +7,10 @@ file, since numba looks at no other one before it takes what it has kept on disk
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-TILE = 256
-"""Columns of a tile."""
+from .tiles import TILE, Space
 
 DEEP = 512
 """Terms of a sum that are added up one after the other, before they join the others."""
@@ -22,62 +18,6 @@ DEEP = 512
 # 'contract' and 'reassoc': a multiplication and an addition may be one operation, and a sum be made
 # in parts. NaN still passes through. Types are those that are met, as in `compiled`.
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-
-
-class Rule(NamedTuple):
-    """How a factor is moved; numbers are of its dtype.
-
-    Attributes
-    ----------
-    multiplicative : bool
-        By a multiplicative update, or else a pass of coordinate descent.
-    l1, l2 : float
-        The penalty.
-    least : float
-        The smallest normal number.
-    """
-
-    multiplicative: bool
-    l1: Any
-    l2: Any
-    least: Any
-
-
-class Ahead(NamedTuple):
-    """How what was moved is moved on.
-
-    Attributes
-    ----------
-    moves : bool
-        Whether it is at all.
-    push : float
-        By so much of its step.
-    before : (d, n) array
-        From there.
-    """
-
-    moves: bool
-    push: Any
-    before: NDArray[Any]
-
-
-class Space(NamedTuple):
-    """Where tiles are moved.
-
-    Attributes
-    ----------
-    tile, old : (d, TILE) arrays
-        Columns of a factor as they are moved, and as they were.
-    rest : (TILE,) array
-        What becomes the gradient of one row.
-    part : (4, TILE) array
-        A part of a sum for four rows.
-    """
-
-    tile: NDArray[Any]
-    old: NDArray[Any]
-    rest: NDArray[Any]
-    part: NDArray[Any]
 
 
 @compiled
@@ -106,9 +46,7 @@ def walk(A, sideways, Y, G, rule, X, ahead, ends, new, further, N, K):  # type: 
         else:
             _along(Y, 0, A, 0, m, start, start + width, products, start, space.part)
         met += _move(X, start, width, products, 0, G, rule, space)
-        for k in range(d):
-            for c in range(width):
-                new[k, start + c] = tile[k, c]
+        new[:, start : start + width] = tile[:, :width]
         if ahead.moves:
             for k in range(d):
                 for c in range(width):
@@ -153,8 +91,7 @@ def iterate(A, At, facts, rules, state, new, every, measured):  # type: ignore[n
 @compiled
 def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     """A half-step of X in place, and Y A in N; what descent met."""
-    (d, n), m = X.shape, Y.shape[1]
-    met = 0.0
+    n, m, met = X.shape[1], Y.shape[1], 0.0
     if rule.l2 > 0:
         G = _with_l2(G, rule.l2)
     N[:] = 0
@@ -162,9 +99,7 @@ def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     for start in range(0, n, TILE):
         width = min(TILE, n - start)
         met += _move(X, start, width, N, start, G, rule, space)
-        for k in range(d):
-            for c in range(width):
-                X[k, start + c] = space.tile[k, c]
+        X[:, start : start + width] = space.tile[:, :width]
     return met
 
 
@@ -192,9 +127,7 @@ def _inner(x, y):  # type: ignore[no-untyped-def]
 @compiled
 def _move(X, start, width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Some columns of X, moved in the tile; what descent met. Those of N begin `at` one."""
-    for k in range(len(X)):
-        for c in range(width):
-            space.tile[k, c] = X[k, start + c]
+    space.tile[:, :width] = X[:, start : start + width]
     if rule.multiplicative:
         _multiply(width, N, at, G, rule, space)
         return 0.0
@@ -256,7 +189,7 @@ def _add_rows(total, X, width, by):  # type: ignore[no-untyped-def]
 def _along(Y, first, A, top, end, left, right, into, at, part):  # type: ignore[no-untyped-def]
     """Add Y A, of some rows and columns of A: Y from row `first` on, `into` from column `at` on.
 
-    Four rows of Y and two of A at once, so that what is added to is read and written less often.
+    Four rows of Y and of A at once, so that what is added to is read and written less often.
     """
     d = into.shape[0]
     for start in range(left, right, TILE):
@@ -281,13 +214,11 @@ def _along(Y, first, A, top, end, left, right, into, at, part):  # type: ignore[
                         r[c] += a2 * x[c] + b2 * y[c] + e2 * z[c] + f2 * w[c]
                         s[c] += g2 * x[c] + h2 * y[c] + o2 * z[c] + t2 * w[c]
                 for i in range(fours, low):
-                    x, u = A[i, start : start + width], i - first
-                    a, b, e, f = Y[k, u], Y[k + 1, u], Y[k + 2, u], Y[k + 3, u]
-                    for c in range(width):
-                        p[c] += a * x[c]
-                        q[c] += b * x[c]
-                        r[c] += e * x[c]
-                        s[c] += f * x[c]
+                    x = A[i, start : start + width]
+                    for j in range(4):
+                        a, row = Y[k + j, i - first], part[j]
+                        for c in range(width):
+                            row[c] += a * x[c]
                 for j in range(4):
                     row, found = into[k + j, start - at : start - at + width], part[j]
                     for c in range(width):
@@ -348,17 +279,11 @@ def _across(X, first, A, top, end, left, right, into, at):  # type: ignore[no-un
                 into[k + 3, j + 1] += t
             for i in range(pairs, end):
                 x = A[i, start : start + width]
-                a = b = e = f = zero
-                for c in range(width):
-                    a += p[c] * x[c]
-                    b += q[c] * x[c]
-                    e += r[c] * x[c]
-                    f += s[c] * x[c]
-                j = i - at
-                into[k, j] += a
-                into[k + 1, j] += b
-                into[k + 2, j] += e
-                into[k + 3, j] += f
+                for j in range(k, k + 4):
+                    row, a = X[j, here:there], zero
+                    for c in range(width):
+                        a += row[c] * x[c]
+                    into[j, i - at] += a
         for k in range(d - d % 4, d):
             p = X[k, here:there]
             for i in range(top, end):

@@ -17,7 +17,7 @@ from ...matrices import Dense
 from ...types import Array, State, add
 from ..base import Backend
 from . import compiled_walk, runs, threads, ways
-from .compiled_walk import Ahead, Rule
+from .tiles import Ahead, Rule
 
 Floats = NDArray[Any]
 

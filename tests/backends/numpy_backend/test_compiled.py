@@ -17,6 +17,7 @@ from nmf_accel.losses.kkt import descent_violation
 from nmf_accel.solvers.pivoting import PATIENCE, ROUNDS, Limits, exchanged
 
 compiled = pytest.importorskip("nmf_accel.backends.numpy_backend.compiled")
+compiled_pivoting = pytest.importorskip("nmf_accel.backends.numpy_backend.compiled_pivoting")
 NUMPY = backends.get("numpy")
 CLOSE = {"float64": 1e-12, "float32": 1e-4}
 
@@ -94,11 +95,11 @@ def exchanges(d, n, dtype, seed=0):
 
 
 @pytest.mark.parametrize("order", "CF")
-@pytest.mark.parametrize("d", [1, 2, 7, 30, compiled.MOST_ROWS])
+@pytest.mark.parametrize("d", [1, 2, 7, 30, compiled_pivoting.MOST_ROWS])
 def test_it_exchanges_as_the_solver(d, order, dtype):
     X, N, G, limits = exchanges(d, 40, dtype)
     X, N = (np.asarray(x, order=order) for x in (X, N))
-    found = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+    found = compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits)
     expected = exchanged(NUMPY, X, N, G, limits)
     assert (expected > 0).any()
     assert (expected == 0).any()
@@ -113,25 +114,25 @@ def test_it_gives_up_when_the_solver_does(monkeypatch):
     X, N, G, limits = exchanges(12, 60, "float64", seed=3)
     for rounds in (0, 1, 2, 60):
         some = limits._replace(rounds=rounds, patience=0)
-        found = compiled.exchange_by_column(NUMPY, X, N, G, some)
+        found = compiled_pivoting.exchange_by_column(NUMPY, X, N, G, some)
         np.testing.assert_allclose(found, exchanged(NUMPY, X, N, G, some), rtol=1e-8, atol=1e-10)
 
 
 def test_what_is_not_definite_or_large_is_left_to_the_solver(dtype):
-    X, N, G, limits = exchanges(compiled.MOST_ROWS + 1, 5, dtype)
-    assert compiled.exchange_by_column(NUMPY, X, N, G, limits) is None
+    X, N, G, limits = exchanges(compiled_pivoting.MOST_ROWS + 1, 5, dtype)
+    assert compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits) is None
     G = np.asarray([[[1, 2], [2, 1]]], dtype)
     N, X = np.asarray([[[3], [3]]], dtype), np.ones((1, 2, 1), dtype)
     limits = Limits(np.ones((1, 2, 1), dtype), -0.0 * N, 0.0, 10, 3)
-    assert compiled.exchange_by_column(NUMPY, X, N, G, limits) is None
+    assert compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits) is None
 
 
 def test_threads_share_exchanges(monkeypatch):
     X, N, G, limits = exchanges(6, 300, "float64")
-    expected = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+    expected = compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits)
     monkeypatch.setattr(shared, "LEAST_ENTRIES", 1)
     with threads.crew(3) as crew, threads.within(shared.current, crew):
-        found = compiled.exchange_by_column(NUMPY, X, N, G, limits)
+        found = compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits)
     assert np.array_equal(found, expected)
 
 

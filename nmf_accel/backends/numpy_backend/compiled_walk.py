@@ -10,10 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .tiles import TILE, Space
-
-DEEP = 512
-"""Terms of a sum that are added up one after the other, before they join the others."""
+from .tiles import DEEP, TILE, Space
 
 # 'contract' and 'reassoc': a multiplication and an addition may be one operation, and a sum be made
 # in parts. NaN still passes through. Types are those that are met, as in `compiled`.
@@ -99,7 +96,9 @@ def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     for start in range(0, n, TILE):
         width = min(TILE, n - start)
         met += _move(X, start, width, N, start, G, rule, space)
-        X[:, start : start + width] = space.tile[:, :width]
+        for k in range(len(X)):
+            for c in range(width):
+                X[k, start + c] = space.tile[k, c]
     return met
 
 
@@ -127,7 +126,9 @@ def _inner(x, y):  # type: ignore[no-untyped-def]
 @compiled
 def _move(X, start, width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Some columns of X, moved in the tile; what descent met. Those of N begin `at` one."""
-    space.tile[:, :width] = X[:, start : start + width]
+    for k in range(len(X)):
+        for c in range(width):
+            space.tile[k, c] = X[k, start + c]
     if rule.multiplicative:
         _multiply(width, N, at, G, rule, space)
         return 0.0

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 TILE = 256
 """Columns of a tile."""
 
+DEEP = 512
+"""Terms of a sum that are added up one after the other, before they join the others."""
+
 
 class Rule(NamedTuple):
     """How a factor is moved; numbers are of its dtype.

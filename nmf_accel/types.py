@@ -190,7 +190,9 @@ class Walks(NamedTuple):
     Attributes
     ----------
     half : str
-        Of the half-step of H and the model of W, in one walk through A, see `core.walking`.
+        Of the half-step of H and the model of W, in one walk through A: ``(backend, A, Y, G, H,
+        penalty, on)`` gives what was `Walked`, or None. Y is Wᵀ, G = Y Yᵀ; H is moved on from what
+        `on` has first, by parts (R,) of that step, where it is not None.
     whole : str
         Of many iterations: ``(backend, state, constants, count, record_every)`` gives what
         `Backend.iterate` does, and what the rule tells behind the value; or None.
@@ -201,6 +203,26 @@ class Walks(NamedTuple):
 
 
 NO_WALKS = Walks()
+
+
+class Walked(NamedTuple):
+    """What a walk makes that moves H (R, d, n).
+
+    Attributes
+    ----------
+    new, further : arrays
+        H as the rule moves it, and moved on from there; the same array if it is not.
+    told : (R,) array
+        What the rule met on its way, where it tells.
+    N, G : arrays
+        The quadratic model of W, given what was moved on.
+    """
+
+    new: Array
+    further: Array
+    told: Array
+    N: Array
+    G: Array
 
 
 class Step(Protocol):

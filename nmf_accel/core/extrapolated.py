@@ -14,14 +14,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..backends.base import Backend
-from ..losses import Loss, Model, Penalties
+from ..losses import Loss, Model, Penalties, Quadratic
 from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
-from ..types import NO_WALKS, Array, Measures, State, Walks
+from ..types import NO_WALKS, Array, Measures, State, Walked, Walks, no_kernel
 from .held import Held
 from .iteration import with_delta
-from .walking import in_one_walk
 
 FIRST = 0.5
 """β at first."""
@@ -132,11 +131,14 @@ class Extrapolated:
         on_H, on_W = with_delta(penalties, delta)
         (H, Wt, ahead, before), momentum, carried = taken_apart(state)
         A = held.matrix(A)
+        walk = backend.kernel(self.walks.half, no_kernel)
         on = before, momentum.push
+        walked: Walked | None = walk(backend, A, ahead, *carried, H, on_H, on)
         of_H: Model | None = None  # what is watched beside a walk is what the rule tells
         of_W: Model
-        if walked := in_one_walk(self, A, ahead, H, carried, on_H, on):
-            new_H, between, told_H, of_W = walked
+        if walked:
+            new_H, between, told_H, *model = walked
+            of_W = Quadratic(*model)
         else:
             of_H = loss.model(A, facts, ahead, H, carried)
             new_H, told_H = held.H.moved(self.rule, backend, H, of_H, on_H)

@@ -12,13 +12,12 @@ from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 from ..backends.base import Backend, Moving
-from ..losses import Loss, Model, Penalties
+from ..losses import Loss, Model, Penalties, Quadratic
 from ..matrices import Matrix
 from ..solvers import Telling
 from ..stopping import Half, Stop
-from ..types import NO_WALKS, Array, Measures, State, Step, Walks
+from ..types import NO_WALKS, Array, Measures, State, Step, Walked, Walks, no_kernel
 from .held import Held
-from .walking import in_one_walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +119,10 @@ class Iteration:
             half = Half(backend, Wt, new, of_W, penalties[1], told, held.W.mask(backend))
             return new, (watch.of_W(half),)
 
-        if walked := in_one_walk(self, A, Wt, H, carried, on_H):
-            H, of_W = walked.new, walked.model
+        walk = backend.kernel(self.walks.half, no_kernel)
+        walked: Walked | None = walk(backend, A, Wt, *carried, H, on_H, None)
+        if walked:
+            H, of_W = walked.new, Quadratic(walked.N, walked.G)
             watched_H = [walked.told] if watch else []
         else:
             H, (of_W, *watched_H) = over(move_H, H, A)

@@ -141,18 +141,17 @@ class NumpyBackend(Backend):
             return super().iterate(step, state, constants, count, record_every)
         if isinstance(A, Dense):  # rows of factors are gone through again and again, not so columns
             state = tuple(map(np.ascontiguousarray, state))
-        whole = self.kernel(step.walks.whole, no_kernel)
+        every, whole = record_every or 1, self.kernel(step.walks.whole, no_kernel)
         with threads.keeping():
-            found = whole(self, state, constants, count, record_every or 1)
-        if found:
-            return found[0], found[1][:, : step.measures]
-        walks = ways.is_worth_a_walk(A, state[0], LEAST.get(step.walks.half))
-        way = ways.way_for(A, state[0], ways.here(), walks=walks and bool(compiled_kernels()))
-        with threads.keeping(), way.at_work(A) as A:
-            constants = (A, *others)
-            if crew := runs.current.get():
-                return runs.iterate(crew, step, state, constants, count, record_every or 1)
-            return super().iterate(step, state, constants, count, record_every)
+            if found := whole(self, state, constants, count, every):
+                return found[0], found[1][:, : step.measures]
+            walks = ways.is_worth_a_walk(A, state[0], LEAST.get(step.walks.half))
+            way = ways.way_for(A, state[0], ways.here(), walks=walks and bool(compiled_kernels()))
+            with way.at_work(A) as A:
+                constants = (A, *others)
+                if crew := runs.current.get():
+                    return runs.iterate(crew, step, state, constants, count, every)
+                return super().iterate(step, state, constants, count, every)
 
     def kernel(self, name: str, default: Kernel) -> Kernel:
         found = super().kernel(name, default)

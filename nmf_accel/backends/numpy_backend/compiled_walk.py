@@ -10,7 +10,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from .tiles import DEEP, TILE, Space
+from .tiles import Space
+
+TILE = 256
+"""Columns of a tile."""
+
+DEEP = 512
+"""Terms of a sum that are added up one after the other, before they join the others."""
 
 # 'contract' and 'reassoc': a multiplication and an addition may be one operation, and a sum be made
 # in parts. NaN still passes through. Types are those that are met, as in `compiled`.
@@ -34,7 +40,7 @@ def walk(A, sideways, Y, G, rule, X, ahead, ends, new, further, N, K):  # type: 
     d, m = Y.shape
     products, space = np.empty((d, TILE), X.dtype), _space(d, X)
     tile = space.tile
-    G, met = _with_l2(G, rule.l2), 0.0
+    met = 0.0
     for start in range(ends[0], ends[1], TILE):
         width = min(TILE, ends[1] - start)
         products[:, :width] = 0
@@ -89,8 +95,6 @@ def iterate(A, At, facts, rules, state, new, every, measured):  # type: ignore[n
 def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     """A half-step of X in place, and Y A in N; what descent met."""
     n, m, met = X.shape[1], Y.shape[1], 0.0
-    if rule.l2 > 0:
-        G = _with_l2(G, rule.l2)
     N[:] = 0
     _along(Y, 0, A, 0, m, 0, n, N, 0, space.part)
     for start in range(0, n, TILE):
@@ -100,15 +104,6 @@ def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
             for c in range(width):
                 X[k, start + c] = space.tile[k, c]
     return met
-
-
-@compiled
-def _with_l2(G, l2):  # type: ignore[no-untyped-def]
-    """G + l2 I, another array."""
-    G = G.copy()
-    for k in range(len(G)):
-        G[k, k] += l2
-    return G
 
 
 @compiled
@@ -140,9 +135,9 @@ def _descend(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Move the tile as `compiled.descend` does; what it met."""
     tile, rest, zero, met = space.tile, space.rest, N.dtype.type(0), 0.0
     for k in range(len(tile)):
-        x, products, g = tile[k], N[k, at : at + width], G[k, k]
+        x, products, g = tile[k], N[k, at : at + width], G[k, k] + rule.l2
         for c in range(width):
-            rest[c] = rule.l1 - products[c]
+            rest[c] = rule.l1 + rule.l2 * x[c] - products[c]
         _add_rows(rest, tile, width, G[k])
         total = zero
         for c in range(width):
@@ -165,7 +160,7 @@ def _multiply(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     for k in range(len(tile)):
         x, products = tile[k], N[k, at : at + width]
         for c in range(width):
-            rest[c] = rule.l1
+            rest[c] = rule.l1 + rule.l2 * x[c]
         _add_rows(rest, old, width, G[k])
         for c in range(width):
             x[c] *= products[c] / rest[c]
@@ -205,15 +200,15 @@ def _along(Y, first, A, top, end, left, right, into, at, part):  # type: ignore[
                     x, y = A[i, start : start + width], A[i + 1, start : start + width]
                     z, w = A[i + 2, start : start + width], A[i + 3, start : start + width]
                     u = i - first
-                    a, b, e, f = Y[k, u], Y[k, u + 1], Y[k, u + 2], Y[k, u + 3]
-                    g, h, o, t = Y[k + 1, u], Y[k + 1, u + 1], Y[k + 1, u + 2], Y[k + 1, u + 3]
-                    a2, b2, e2, f2 = Y[k + 2, u], Y[k + 2, u + 1], Y[k + 2, u + 2], Y[k + 2, u + 3]
-                    g2, h2, o2, t2 = Y[k + 3, u], Y[k + 3, u + 1], Y[k + 3, u + 2], Y[k + 3, u + 3]
+                    a0, a1, a2, a3 = Y[k, u], Y[k, u + 1], Y[k, u + 2], Y[k, u + 3]
+                    b0, b1, b2, b3 = Y[k + 1, u], Y[k + 1, u + 1], Y[k + 1, u + 2], Y[k + 1, u + 3]
+                    e0, e1, e2, e3 = Y[k + 2, u], Y[k + 2, u + 1], Y[k + 2, u + 2], Y[k + 2, u + 3]
+                    f0, f1, f2, f3 = Y[k + 3, u], Y[k + 3, u + 1], Y[k + 3, u + 2], Y[k + 3, u + 3]
                     for c in range(width):
-                        p[c] += a * x[c] + b * y[c] + e * z[c] + f * w[c]
-                        q[c] += g * x[c] + h * y[c] + o * z[c] + t * w[c]
-                        r[c] += a2 * x[c] + b2 * y[c] + e2 * z[c] + f2 * w[c]
-                        s[c] += g2 * x[c] + h2 * y[c] + o2 * z[c] + t2 * w[c]
+                        p[c] += a0 * x[c] + a1 * y[c] + a2 * z[c] + a3 * w[c]
+                        q[c] += b0 * x[c] + b1 * y[c] + b2 * z[c] + b3 * w[c]
+                        r[c] += e0 * x[c] + e1 * y[c] + e2 * z[c] + e3 * w[c]
+                        s[c] += f0 * x[c] + f1 * y[c] + f2 * z[c] + f3 * w[c]
                 for i in range(fours, low):
                     x = A[i, start : start + width]
                     for j in range(4):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...matrices import Dense
-from ...types import Array, State, add
+from ...types import Array, State, Walked, add
 from ..base import Backend
 from . import compiled_walk, runs, threads, ways
 from .tiles import Ahead, Rule
@@ -25,26 +25,6 @@ AT_ONCE = 2**28
 """Operations between which Ctrl-C is heard."""
 
 
-class Walked(NamedTuple):
-    """What a walk along the columns of X (R, d, n) makes.
-
-    Attributes
-    ----------
-    new, further : arrays
-        X as the rule moves it, and moved on from there; the same array if it is not.
-    told : (R,) array
-        What coordinate descent met on its way.
-    N, G : arrays
-        The model of the other factor, X Aᵀ and X Xᵀ, of what was moved on.
-    """
-
-    new: Floats
-    further: Floats
-    told: NDArray[np.float64]
-    N: Floats
-    G: Floats
-
-
 def walk(
     multiplicative: bool,
     backend: Backend,
@@ -53,11 +33,11 @@ def walk(
     G: Floats,
     X: Floats,
     penalty: Any,
-    on: tuple[Floats, Floats] | None = None,
+    on: tuple[Floats, Floats] | None,
 ) -> Walked | None:
     """A pass of coordinate descent on X given Y and G = Y Yᵀ, or an update if `multiplicative`.
 
-    X is moved on from what `on` has first by parts of that step, (R,).
+    See `types.Walks`.
     """
     crew = threads.walking.get()
     if crew is None:

@@ -6,12 +6,6 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-TILE = 256
-"""Columns of a tile."""
-
-DEEP = 512
-"""Terms of a sum that are added up one after the other, before they join the others."""
-
 
 class Rule(NamedTuple):
     """How a factor is moved; numbers are of its dtype.

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 from conftest import run_python
+from scipy.sparse import csr_array
 
 from nmf_accel import backends, nmf
 from nmf_accel.backends.numpy_backend import backend as numpy_backend
@@ -134,6 +135,19 @@ def test_threads_share_exchanges(monkeypatch):
     with threads.crew(3) as crew, threads.within(shared.current, crew):
         found = compiled_pivoting.exchange_by_column(NUMPY, X, N, G, limits)
     assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("d", [1, 4, 7, 20])
+def test_it_multiplies_rows_as_scipy(d, dtype):
+    """Of no entries, of fours, and of what is left."""
+    rng = np.random.default_rng(d)
+    M = csr_array(np.tril(rng.random((11, 10)), k=-1).astype(dtype))
+    assert set(np.diff(M.indptr)) == set(range(11))
+    X = rng.random((10, d)).astype(dtype)
+    found, expected = np.full((11, d), np.nan, dtype), np.empty((11, d), dtype)
+    compiled.rows_times(NUMPY, M, X, found)
+    shared.multiply_rows(NUMPY, M, X, expected)
+    np.testing.assert_allclose(found, expected, rtol=CLOSE[dtype])
 
 
 def test_threads_may_use_them_at_once():

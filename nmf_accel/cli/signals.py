@@ -16,6 +16,7 @@ import stat
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -78,10 +79,13 @@ class Told:
         sent.setblocking(False)
 
         def again(unraisable: Any) -> None:
-            """Ask for the interruption anew where it came in a place that can raise nothing."""
-            if issubclass(unraisable.exc_type, KeyboardInterrupt) and self.at_all:
+            """Ask for the interruption anew where it came in a place that can raise nothing.
+
+            An object that it left half made may miss attributes when it is dropped.
+            """
+            if self.at_all and issubclass(unraisable.exc_type, KeyboardInterrupt):
                 sent.send(SWALLOWED)
-            else:
+            elif not (self.at_all and issubclass(unraisable.exc_type, AttributeError)):
                 hook(unraisable)
 
         hook, wakeup = sys.unraisablehook, signal.set_wakeup_fd(sent.fileno())
@@ -90,6 +94,10 @@ class Told:
         try:
             sys.unraisablehook = again
             yield
+        except BaseException as error:
+            if self.at_all:
+                drop_locals(error)
+            raise
         finally:
             sys.unraisablehook = hook
             signal.set_wakeup_fd(wakeup)
@@ -121,6 +129,13 @@ def forget_terminal() -> None:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream)
                 os.close(nowhere)
+
+
+def drop_locals(error: BaseException | None) -> None:
+    """Drop what functions held that an error has ended, and the errors that it came of."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Commands that are told to end do so at any moment, in a line, with the status a shell expects."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -238,6 +239,41 @@ def test_one_that_is_sent_twice_at_the_same_time_is_one(monkeypatch):
 
     monkeypatch.setattr("nmf_accel.cli.bench.compare", twice)
     assert CliRunner().invoke(main, WORK["bench"][1]).exit_code == 143
+
+
+@pytest.mark.parametrize("command", ["fit", "sweep", "bench"])
+def test_what_it_leaves_half_made_does_not_complain(command, monkeypatch):
+    """As a `ZipFile` does, whose file was being opened."""
+
+    class Half:
+        def __init__(self):
+            raises(signal.SIGTERM)()
+            self.file = None
+
+        def __del__(self):
+            self.file.close()
+
+    place, given, _ = WORK[command]
+    monkeypatch.setattr(f"nmf_accel.cli.{place}", lambda *args, **options: Half())
+    assert CliRunner().invoke(main, given).exit_code == 143
+    gc.collect()  # an unraisable error fails the test
+
+
+def test_other_finalizers_may_complain(monkeypatch):
+    class Full:
+        def __del__(self):
+            raise OSError("no space left")
+
+    def work(*args, **options):
+        full = Full()
+        raises(signal.SIGTERM)()
+        return full
+
+    heard = []
+    monkeypatch.setattr("sys.unraisablehook", lambda told: heard.append(str(told.exc_value)))
+    monkeypatch.setattr("nmf_accel.cli.bench.compare", work)
+    assert CliRunner().invoke(main, WORK["bench"][1]).exit_code == 143
+    assert heard == ["no space left"]
 
 
 def test_one_that_nothing_could_be_raised_of_comes_again(monkeypatch):

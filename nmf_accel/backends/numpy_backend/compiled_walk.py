@@ -37,7 +37,7 @@ def walk(A, sideways, Y, G, rule, X, ahead, ends, new, further, N, K):  # type: 
     A is by rows; it is the transpose if it lies `sideways`. Fills in `new`, which may be X, and
     `further` where that is wanted; adds the model of Y to N and K.
     """
-    d, m = Y.shape
+    (d, m), first = Y.shape, np.int64(0)  # for a 0 as such, numba compiles what is called anew
     products, space = np.empty((d, TILE), X.dtype), _space(d, X)
     tile = space.tile
     met = 0.0
@@ -45,10 +45,10 @@ def walk(A, sideways, Y, G, rule, X, ahead, ends, new, further, N, K):  # type: 
         width = min(TILE, ends[1] - start)
         products[:, :width] = 0
         if sideways:
-            _across(Y, 0, A, start, start + width, 0, m, products, start)
+            _across(Y, first, A, start, start + width, first, m, products, start)
         else:
-            _along(Y, 0, A, 0, m, start, start + width, products, start, space.part)
-        met += _move(X, start, width, products, 0, G, rule, space)
+            _along(Y, first, A, first, m, start, start + width, products, start, space.part)
+        met += _move(X, start, width, products, first, G, rule, space)
         new[:, start : start + width] = tile[:, :width]
         if ahead.moves:
             for k in range(d):
@@ -57,10 +57,10 @@ def walk(A, sideways, Y, G, rule, X, ahead, ends, new, further, N, K):  # type: 
                     x = x if x > 0 else X.dtype.type(0)
                     tile[k, c] = further[k, start + c] = x
         if sideways:
-            _along(tile, start, A, start, start + width, 0, m, N, 0, space.part)
+            _along(tile, start, A, start, start + width, first, m, N, first, space.part)
         else:
-            _across(tile, start, A, 0, m, start, start + width, N, 0)
-        _across(tile, 0, tile, 0, d, 0, width, K, 0)
+            _across(tile, start, A, first, m, start, start + width, N, first)
+        _across(tile, first, tile, first, d, first, width, K, first)
     return met
 
 
@@ -72,7 +72,7 @@ def iterate(A, At, facts, rules, state, new, every, measured):  # type: ignore[n
     (count, 2, R) is the squared error and what descent met.
     """
     (runs, d, n), m = state[0].shape, state[1].shape[2]
-    norm2, trusted = facts
+    (norm2, trusted), first = facts, np.int64(0)
     M, N, K = np.empty((d, n), A.dtype), np.empty((d, m), A.dtype), np.empty((d, d), A.dtype)
     space = _space(d, A)
     for r in range(runs):
@@ -81,22 +81,23 @@ def iterate(A, At, facts, rules, state, new, every, measured):  # type: ignore[n
         for i in range(measured.shape[0] * every):
             met = _half(A, Y, G, rules[0], X, M, space)
             K[:] = 0
-            _across(X, 0, X, 0, d, 0, n, K, 0)
+            _across(X, first, X, first, d, first, n, K, first)
             met += _half(At, X, K, rules[1], Y, N, space)
             G[:] = 0
-            _across(Y, 0, Y, 0, d, 0, m, G, 0)
+            _across(Y, first, Y, first, d, first, m, G, first)
             if (i + 1) % every == 0:
                 value = norm2 - 2 * _inner(N, Y) + _inner(G, K)
-                measured[i // every, 0, r] = value if value >= trusted else residual2(A, Y, X, 0, m)
+                value = value if value >= trusted else residual2(A, Y, X, first, m)
+                measured[i // every, 0, r] = value
                 measured[i // every, 1, r] = met
 
 
 @compiled
 def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     """A half-step of X in place, and Y A in N; what descent met."""
-    n, m, met = X.shape[1], Y.shape[1], 0.0
+    n, m, met, first = X.shape[1], Y.shape[1], 0.0, np.int64(0)
     N[:] = 0
-    _along(Y, 0, A, 0, m, 0, n, N, 0, space.part)
+    _along(Y, first, A, first, m, first, n, N, first, space.part)
     for start in range(0, n, TILE):
         width = min(TILE, n - start)
         met += _move(X, start, width, N, start, G, rule, space)

@@ -43,13 +43,13 @@ def walk(
     if crew is None:
         return None
     rows, sideways = as_it_lies(A)
-    X, Y, G = by_rows(X), by_rows(Y), by_rows(G)
+    X, Y, G = map(writeable, (X, Y, G))
     (count, d, n), m, real = X.shape, Y.shape[2], X.dtype.type
     rule = rule_of(multiplicative, penalty, X.dtype)
     new = np.empty(X.shape, X.dtype)
     further = new if on is None else np.empty(X.shape, X.dtype)
     before, push = on or (X, np.zeros(count))
-    before = by_rows(before)
+    before = writeable(before)
 
     def some(r: int, part: slice) -> tuple[Floats, ...]:
         N, K = np.zeros((d, m), X.dtype), np.zeros((d, d), X.dtype)
@@ -79,7 +79,7 @@ def iterate(
         return None
     rows = by_rows(A.array), by_rows(A.array.T)
     rules = tuple(rule_of(False, x._replace(l1=x.l1 + delta), A.dtype) for x in penalties)
-    old = tuple(map(by_rows, state))
+    old = tuple(map(writeable, state))
     new = tuple(np.empty(x.shape, x.dtype) for x in old)
     together, d = old[0].shape[:2]
     measured = np.empty((count, 2, together))
@@ -91,7 +91,7 @@ def iterate(
             mine = (tuple(x[part] for x in both) for both in (before, new))
             into = measured[k : k + longest, :, part]
             compiled_walk.iterate(*rows, facts, rules, *mine, record_every, into)
-            before = tuple(map(by_rows, new))
+            before = new
 
     if together == 1:
         some(slice(1))  # in next to no time
@@ -108,7 +108,7 @@ def residual2(backend: Backend, A: Dense, Wt: Floats, H: Floats) -> NDArray[np.f
     if crew is None:
         return None
     rows, sideways = as_it_lies(A)
-    Y, X = map(by_rows, (H, Wt) if sideways else (Wt, H))
+    Y, X = map(writeable, (H, Wt) if sideways else (Wt, H))
 
     def some(r: int, part: slice) -> float:
         return float(compiled_walk.residual2(rows, Y[r], X[r], part.start, part.stop))
@@ -125,10 +125,18 @@ def as_it_lies(A: Dense) -> tuple[Floats, bool]:
 
 
 def by_rows(x: Any) -> Floats:
-    """X in the order of rows, not to be written to: numba compiles anew for arrays that may be."""
+    """A matrix in the order of rows, not to be written to, whatever the caller's is.
+
+    numba compiles anew for arrays that may be.
+    """
     rows: Floats = np.ascontiguousarray(x).view()
     rows.flags.writeable = False
     return rows
+
+
+def writeable(x: Any) -> Floats:
+    """A factor in the order of rows, which may be written to, for the same reason."""
+    return np.require(x, requirements=["C", "W"])
 
 
 def rule_of(multiplicative: bool, penalty: Any, dtype: Any) -> Rule:

@@ -130,7 +130,7 @@ def time_to_error(rows):
 
 
 def extrapolated(rows):
-    """Inner 1 / 2; beside plain runs at a quarter of the seconds, and at their end, and 'cd'."""
+    """Inner 1 / 3; beside plain runs at a quarter of the seconds, and at their end, and 'cd'."""
     lines = []
     for row in rows:
         targets = [list(found) for _, found in groupby(row["summary"], lambda line: line["beside"])]

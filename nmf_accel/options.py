@@ -86,18 +86,21 @@ class Option:
         switched, whole = (isinstance(value, x) for x in ((bool, np.bool_), (int, np.integer)))
         if self.kind is bool and switched:
             return bool(value)
-        kinds = {bool: self.must, int: "an integer", float: f"a number, {self.must}"}
-        wrong = TypeError(f"{name} is {value!r}; it must be {kinds[self.kind]}")
         if self.kind is bool or switched or (self.kind is int and not whole):  # True is an int
-            raise wrong
+            raise self._of_another_kind(name, value)
         try:
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):
-            raise wrong from None
+            raise self._of_another_kind(name, value) from None
         inside = self.low < number if self.open else self.low <= number
         if not (inside and number < self.high):
             raise ValueError(f"{name} is {number}; it must be {self.must}")
         return number
+
+    def _of_another_kind(self, name: str, value: Any) -> TypeError:
+        """What is raised of a value that is none of its kind."""
+        kinds = {bool: self.must, int: "an integer", float: f"a number, {self.must}"}
+        return TypeError(f"{name} is {value!r}; it must be {kinds[self.kind]}")
 
 
 def whole(default: Any, help: str, least: int, most: int | None = None) -> Option:

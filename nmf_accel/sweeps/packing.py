@@ -74,13 +74,14 @@ class Packing:
         """
         first, backend, counted = runs[0], self.problem.backend, 0
         try:
-            batch = self.start(runs, size)
-            for count in batch:
-                counted += count
-                bar.add(count, note)
-            # Runs that stopped by themselves leave the rest of their work undone.
-            bar.add(first.max_iter - batch.records.iteration, note)
-            return [batch.result(r, run.seed) for r, run in enumerate(runs)]
+            with backend.sized_for(size * self.problem.product(first.rank)):
+                batch = self.start(runs, size)
+                for count in batch:
+                    counted += count
+                    bar.add(count, note)
+                # Runs that stopped by themselves leave the rest of their work undone.
+                bar.add(first.max_iter - batch.records.iteration, note)
+                return [batch.result(r, run.seed) for r, run in enumerate(runs)]
         except Exception as error:
             if not backend.out_of_memory(error):
                 raise

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +131,21 @@ def test_threads_that_are_kept_serve_one_crew_after_another_and_end():
             assert not of_a_crew() & first  # a crew within a crew has its own
         later = of_a_crew()
     assert not any(x.is_alive() for x in first | later)
+    assert blas_threads() == THREADS
+
+
+def test_a_batch_of_a_sweep_keeps_its_threads(monkeypatch):
+    made = []
+
+    def pool(*args, **options):
+        made.append(ThreadPoolExecutor(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", pool)
+    A = np.random.default_rng(0).random((20, 30))
+    sweep(A, [2], 12, max_iter=6, tol=1e-9, check_every=1, backend="numpy")
+    assert len(made) == 1
+    assert not any(x.is_alive() for x in made[0]._threads)
     assert blas_threads() == THREADS
 
 

@@ -167,13 +167,18 @@ def sparse(rows):
 
 
 def small(rows):
-    """A sentence."""
-    way = {row["way"]: beside([row], "scikit-learn") for row in rows}
-    fits, shape, rank = f"{rows[0]['fits']:,}", by_size(rows[0]["shape"]), rows[0]["rank"]
-    return [
-        f"{fits} fits of {shape} at rank {rank}, one by one: {way['one by one']} of scikit-learn's "
-        f"time; as one `sweep`: {way['packed']}."
-    ]
+    """Sentences."""
+    lines = []
+    for case in cases(rows, "shape", "ranks", "fits"):
+        first, *ranks = map(str, case["ranks"])
+        ranks = f"ranks {first}, {', '.join(ranks)}" if ranks else f"rank {first}"
+        way = {
+            words: beside(rows, "scikit-learn", **case, way=name)
+            for name, words in (("one by one", "one by one"), ("packed", "as one `sweep`"))
+        }
+        said = "; ".join(f"{words}: {ratio}" for words, ratio in way.items() if ratio != NOTHING)
+        lines.append(f"{case['fits']:,} fits of {by_size(case['shape'])}, {ranks}, {said}.")
+    return [*lines, "Numbers are shares of scikit-learn's time."]
 
 
 def losses(rows):

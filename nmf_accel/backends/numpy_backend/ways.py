@@ -22,6 +22,10 @@ SMALL = 2**24
 SHORT = 2**15
 """Most entries of the factors there: of more, all is in memory, and none of it in Python."""
 
+ALONE = 2**16
+"""Entries of A from which on that goes for a run alone: several at once share the time in Python,
+and BLAS multiplies with the rows of all."""
+
 THIN = 4
 """Rows of a factor, for each byte of a number, with which compiled loops multiply as fast as BLAS;
 of fewer it makes less."""
@@ -179,9 +183,10 @@ def by_runs(A: Matrix, together: int, rank: int, machine: Machine) -> ByRuns | N
 
 
 def is_small(A: Matrix, factors: Array) -> bool:
-    """Whether an iteration of a run would mostly be in Python."""
-    rank = factors.shape[1]
+    """Whether an iteration would mostly be in Python, or in products of which BLAS makes little."""
+    together, rank = factors.shape[:2]
     few = operations(A, rank) <= SMALL and rank * sum(A.shape) <= SHORT
+    few = few and (together == 1 or A.entries < ALONE)
     return few and rank <= THIN * A.dtype.itemsize and is_plain(A)
 
 

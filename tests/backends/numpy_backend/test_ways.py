@@ -74,11 +74,14 @@ def walked(A, runs, rank, machine):
 
 
 def test_what_is_small_goes_through_compiled_loops():
-    def small(A, rank):
-        return ways.is_small(A, np.broadcast_to(0.0, (1, rank, 1)))
+    def small(A, rank, runs=1):
+        return ways.is_small(A, np.broadcast_to(0.0, (runs, rank, 1)))
 
     assert small(by_rows(60, 40), 5)
     assert small(by_rows(64, 1797), 12)
+    assert small(by_rows(60, 40), 5, 1000)
+    assert small(by_rows(800, 800), 4)
+    assert not small(by_rows(800, 800), 4, 2)  # which share BLAS's products
     assert not small(by_rows(900, 1400), 8)  # of 8·10⁷ operations
     assert not small(by_rows(30, 40), 33)  # of so many rows BLAS makes as much
     assert not small(by_rows(2, 40_000), 1)  # all of it is memory

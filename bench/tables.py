@@ -166,19 +166,23 @@ def sparse(rows):
     return table([f"rank, {rows[0]['max_iter']} iterations", "to `cd`", "to `mu`"], lines)
 
 
+WAYS = {"one by one": "one by one", "packed": "as one `sweep`"}
+
+
 def small(rows):
     """Sentences."""
     lines = []
     for case in cases(rows, "shape", "ranks", "fits"):
         first, *ranks = map(str, case["ranks"])
         ranks = f"ranks {first}, {', '.join(ranks)}" if ranks else f"rank {first}"
-        way = {
-            words: beside(rows, "scikit-learn", **case, way=name)
-            for name, words in (("one by one", "one by one"), ("packed", "as one `sweep`"))
-        }
-        said = "; ".join(f"{words}: {ratio}" for words, ratio in way.items() if ratio != NOTHING)
-        lines.append(f"{case['fits']:,} fits of {by_size(case['shape'])}, {ranks}, {said}.")
-    return [*lines, "Numbers are shares of scikit-learn's time."]
+        said = ", ".join(
+            f"{WAYS[row['way']]} {beside([row], 'scikit-learn')}"
+            for row in rows
+            if case.items() <= row.items()
+        )
+        fits = f"{case['fits']:,} fits of {by_size(case['shape'])}, {ranks}"
+        lines.append(f"{fits}: {said} of scikit-learn's time.")
+    return lines
 
 
 def losses(rows):

@@ -81,7 +81,8 @@ class Told:
         def again(unraisable: Any) -> None:
             """Ask for the interruption anew where it came in a place that can raise nothing.
 
-            An object that it left half made may miss attributes when it is dropped.
+            An object that it left half made may miss attributes when it is dropped: no such error
+            is shown.
             """
             if self.at_all and issubclass(unraisable.exc_type, KeyboardInterrupt):
                 sent.send(SWALLOWED)
@@ -94,10 +95,6 @@ class Told:
         try:
             sys.unraisablehook = again
             yield
-        except BaseException as error:
-            if self.at_all:
-                drop_locals(error)
-            raise
         finally:
             sys.unraisablehook = hook
             signal.set_wakeup_fd(wakeup)
@@ -131,11 +128,15 @@ def forget_terminal() -> None:
                 os.close(nowhere)
 
 
-def drop_locals(error: BaseException | None) -> None:
-    """Drop what functions held that an error has ended, and the errors that it came of."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
+def drop_locals(error: BaseException) -> None:
+    """Drop the local variables of the functions that an error has ended, and those before it."""
+    todo, seen = [error], set()
+    while todo:
+        one = todo.pop()
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        others = (one.__context__, one.__cause__)
+        todo += [x for x in others if x is not None and id(x) not in seen]
 
 
 @contextmanager
@@ -149,14 +150,19 @@ def heeded(told: Told) -> Iterator[None]:
         return
     before = {x: signal.getsignal(x) for x in WORDS}
     ours = [x for x, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-    with told.watching():
-        try:
-            for number in ours:
-                signal.signal(number, told.heed)
-            yield
-        finally:
-            for number in ours:
-                signal.signal(number, before[number])
+    try:
+        for number in ours:
+            signal.signal(number, told.heed)
+        with told.watching():  # which may send one again, also as it ends
+            try:
+                yield
+            except BaseException as error:
+                if told.at_all:
+                    drop_locals(error)  # while a signal that comes twice is still known to be one
+                raise
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 def status() -> int:

@@ -23,8 +23,8 @@ SHORT = 2**15
 """Most entries of the factors there: of more, all is in memory, and none of it in Python."""
 
 ALONE = 2**16
-"""Entries of A from which on that goes for a run alone: several at once share the time in Python,
-and BLAS multiplies with the rows of all."""
+"""From so many entries of A on, only a run that is alone goes through compiled loops: several at
+once share the time in Python, and BLAS multiplies with the rows of all."""
 
 THIN = 4
 """Rows of a factor, for each byte of a number, with which compiled loops multiply as fast as BLAS;

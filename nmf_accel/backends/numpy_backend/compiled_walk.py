@@ -20,7 +20,10 @@ DEEP = 512
 
 # 'contract' and 'reassoc': a multiplication and an addition may be one operation, and a sum be made
 # in parts. NaN still passes through. Types are those that are met, as in `compiled`.
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+compiled = numba.njit(cache=True, **OPTIONS)
+# A call takes 0.1 µs or more, since it hands on all that arrays consist of: of 60 × 40, a twelfth.
+inlined = numba.njit(inline="always", **OPTIONS)
 
 
 @compiled
@@ -92,7 +95,7 @@ def iterate(A, At, facts, rules, state, new, every, measured):  # type: ignore[n
                 measured[i // every, 1, r] = met
 
 
-@compiled
+@inlined
 def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     """A half-step of X in place, and Y A in N; what descent met."""
     n, m, met, first = X.shape[1], Y.shape[1], 0.0, np.int64(0)
@@ -107,7 +110,7 @@ def _half(A, Y, G, rule, X, N, space):  # type: ignore[no-untyped-def]
     return met
 
 
-@compiled
+@inlined
 def _inner(x, y):  # type: ignore[no-untyped-def]
     """The sum of x * y, of rows in their dtype, of all in float64."""
     total = 0.0
@@ -119,7 +122,7 @@ def _inner(x, y):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@inlined
 def _move(X, start, width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Some columns of X, moved in the tile; what descent met. Those of N begin `at` one."""
     for k in range(len(X)):
@@ -131,7 +134,7 @@ def _move(X, start, width, N, at, G, rule, space):  # type: ignore[no-untyped-de
     return _descend(width, N, at, G, rule, space)
 
 
-@compiled
+@inlined
 def _descend(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Move the tile as `compiled.descend` does; what it met."""
     tile, rest, zero, met = space.tile, space.rest, N.dtype.type(0), 0.0
@@ -153,7 +156,7 @@ def _descend(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     return met
 
 
-@compiled
+@inlined
 def _multiply(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
     """Move the tile by a multiplicative update."""
     tile, old, rest = space.tile, space.old, space.rest
@@ -167,7 +170,7 @@ def _multiply(width, N, at, G, rule, space):  # type: ignore[no-untyped-def]
             x[c] *= products[c] / rest[c]
 
 
-@compiled
+@inlined
 def _add_rows(total, X, width, by):  # type: ignore[no-untyped-def]
     """Add the rows of X, each times a number: four at once, so that `total` is read less often."""
     d = X.shape[0]

@@ -1,6 +1,5 @@
 """Commands that are told to end do so at any moment, in a line, with the status a shell expects."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -11,21 +10,15 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from signalled import FIT, SWEEP, WORK, here, raises  # noqa: F401  a fixture
 
 from nmf_accel import Factorization
-from nmf_accel.cli import main, signals
+from nmf_accel.cli import main
 from nmf_accel.files import atomic_write
 from nmf_accel.sweeps import Store
 
-FIT = ["fit", "a.npy", "--rank", "2", "--max-iter", "20", "--backend", "numpy"]
-SWEEP = ["sweep", "a.npy", "--ranks", "2", "--seeds", "2", "--max-iter", "9", "--backend", "numpy"]
+pytestmark = pytest.mark.usefixtures("here")
 COMMAND = "from nmf_accel.cli import main; main()"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    np.save("a.npy", np.random.default_rng(0).random((6, 9)))
 
 
 def begin(code, *args, sigint="default_int_handler", **options):
@@ -33,25 +26,6 @@ def begin(code, *args, sigint="default_int_handler", **options):
     code = f"import signal; signal.signal(signal.SIGINT, signal.{sigint})\n{code}"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *args], **{**pipes, **options})
-
-
-def raises(number):
-    """In place of what a command does: it is sent a signal."""
-
-    def instead(*args, **options):
-        signal.raise_signal(number)
-        time.sleep(30)
-
-    return instead
-
-
-WORK = {
-    "fit": ("fit.nmf", FIT, "terminated"),
-    "sweep": ("sweep.sweep", SWEEP, "terminated"),
-    "bench": ("bench.compare", ["bench", "a.npy", "--rank", "2"], "nothing was measured"),
-    "merge": ("folder.merge", ["merge", "x", "--out", "y"], "terminated"),
-    "backends": ("machine.resolve", ["backends"], "terminated"),
-}
 
 
 @pytest.mark.parametrize("command", WORK)
@@ -226,109 +200,6 @@ def test_a_second_one_ends_the_process_at_once(number):
     finally:
         process.kill()
         process.communicate()
-
-
-def test_one_that_is_sent_twice_at_the_same_time_is_one(monkeypatch):
-    """As `timeout` sends it: to the process, and to its group."""
-
-    def twice(*args, **options):
-        try:
-            raises(signal.SIGTERM)()
-        except KeyboardInterrupt:
-            signal.raise_signal(signal.SIGTERM)
-            raise
-
-    monkeypatch.setattr("nmf_accel.cli.bench.compare", twice)
-    assert CliRunner().invoke(main, WORK["bench"][1]).exit_code == 143
-
-
-@pytest.mark.parametrize("command", ["fit", "sweep", "bench"])
-def test_what_it_leaves_half_made_does_not_complain(command, monkeypatch):
-    """As a `ZipFile` does, whose file was being opened."""
-
-    class Half:
-        def __init__(self):
-            raises(signal.SIGTERM)()
-            self.file = None
-
-        def __del__(self):
-            self.file.close()
-
-    place, given, _ = WORK[command]
-    monkeypatch.setattr(f"nmf_accel.cli.{place}", lambda *args, **options: Half())
-    assert CliRunner().invoke(main, given).exit_code == 143
-    gc.collect()  # an unraisable error fails the test
-
-
-def test_other_finalizers_may_complain(monkeypatch):
-    class Full:
-        def __del__(self):
-            raise OSError("no space left")
-
-    def work(*args, **options):
-        full = Full()
-        raises(signal.SIGTERM)()
-        return full
-
-    heard = []
-    monkeypatch.setattr("sys.unraisablehook", lambda told: heard.append(str(told.exc_value)))
-    monkeypatch.setattr("nmf_accel.cli.bench.compare", work)
-    assert CliRunner().invoke(main, WORK["bench"][1]).exit_code == 143
-    assert heard == ["no space left"]
-
-
-def test_one_that_is_sent_twice_is_one_while_what_it_left_is_dropped(monkeypatch):
-    class Slow:
-        def __del__(self):
-            signal.raise_signal(signal.SIGTERM)
-            dropped.append(self)
-
-    def work(*args, **options):
-        slow = Slow()
-        raises(signal.SIGTERM)()
-        return slow
-
-    dropped = []
-    monkeypatch.setattr("nmf_accel.cli.bench.compare", work)
-    done = CliRunner().invoke(main, WORK["bench"][1])
-    assert done.exit_code == 143
-    assert done.stderr.splitlines()[-1] == "interrupted; nothing was measured to the end"
-    assert len(dropped) == 1
-
-
-def test_errors_that_came_of_each_other_are_gone_through_once():
-    first, second = ValueError(), KeyError()
-    first.__context__, second.__context__, second.__cause__ = second, first, first
-    signals.drop_locals(first)
-
-
-def test_one_that_nothing_could_be_raised_of_comes_again(monkeypatch):
-    class Closed:
-        def __del__(self):
-            signal.raise_signal(signal.SIGTERM)
-
-    def work(*args, **options):
-        Closed()
-        time.sleep(10)
-
-    started = time.monotonic()
-    monkeypatch.setattr("nmf_accel.cli.bench.compare", work)
-    done = CliRunner().invoke(main, WORK["bench"][1])
-    assert done.exit_code == 143
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert time.monotonic() - started < 8
-
-
-def test_an_error_that_a_library_makes_of_it_is_no_mistake_of_the_user(monkeypatch):
-    def work(*args, **options):
-        try:
-            raises(signal.SIGINT)()
-        except KeyboardInterrupt:
-            raise ValueError("something of a compiler's") from None
-
-    monkeypatch.setattr("nmf_accel.cli.fit.nmf", work)
-    done = CliRunner().invoke(main, FIT)
-    assert (done.exit_code, done.stderr) == (130, "interrupted: something of a compiler's\n")
 
 
 def test_other_errors_stay_what_they_are():
